@@ -1,0 +1,33 @@
+#include "models/error.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace ithaca {
+namespace {
+
+std::string line_of(const Place& place, std::string_view key, std::string_view message) {
+  std::string text = place.file;
+  if (place.line > 0) text += fmt::format(":{}:{}", place.line, place.column);
+  if (!text.empty()) text += ": ";
+  if (!key.empty()) text += fmt::format("{}: ", key);
+  return text += message;
+}
+
+}  // namespace
+
+InputError::InputError(const Place& place, std::string_view key, std::string_view message)
+    : std::runtime_error(line_of(place, key, message)) {}
+
+InputError::InputError(std::string_view key, std::string_view message)
+    : InputError(Place{}, key, message) {}
+
+void require(bool condition, std::string_view message, std::source_location where) {
+  if (condition) return;
+  fmt::print(stderr, "{}:{}: {}\n", where.file_name(), where.line(), message);
+  std::abort();
+}
+
+}  // namespace ithaca

@@ -1,0 +1,216 @@
+#include "models/backward.h"
+
+#include <algorithm>
+
+#include "models/error.h"
+#include "models/wire.h"
+
+namespace ithaca {
+namespace {
+
+class Differentiator {
+ public:
+  Differentiator(Builder& builder, bool save_gathered)
+      : b_(builder),
+        forward_(builder.program().steps()),
+        cotangent_(builder.program().values().size(), no_value),
+        now_(cotangent_.size()),
+        again_(cotangent_.size(), no_value),
+        maker_(cotangent_.size(), no_value),
+        save_gathered_(save_gathered) {
+    for (ValueId v = 0; v < now_.size(); ++v) now_[v] = v;
+    for (std::size_t i = 0; i < forward_.size(); ++i)
+      for (const ValueId v : forward_[i].out) maker_[v] = static_cast<ValueId>(i);
+  }
+
+  std::vector<ValueId> run(ValueId y, ValueId dy, const std::vector<ValueId>& wanted) {
+    b_.phase(Phase::backward);
+    cotangent_[y] = dy;
+    for (std::size_t end = forward_.size(); end > 0;) {
+      recompute_region_ending(end);
+      end = step_back(end);
+    }
+    std::vector<ValueId> result;
+    for (const ValueId v : wanted)
+      result.push_back(cotangent_[v] == no_value || b_.value(v).role == Role::weight ? cotangent_[v] : settle(v));
+    return result;
+  }
+
+ private:
+  void recompute_region_ending(std::size_t end) {
+    for (const Builder::RecomputeRegion region : b_.recomputed()) {
+      if (region.last != end) continue;
+      b_.phase(Phase::recompute);
+      for (std::size_t i = region.first; i < region.last; ++i) recompute(forward_[i], region.keep_gathered);
+      b_.phase(Phase::backward);
+    }
+  }
+
+  void recompute(const Step& step, bool keep_gathered) {
+    Ids in;
+    for (const ValueId v : step.in) in.push_back(now_[v]);
+    const Ids out = b_.repeat(step, in);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      now_[step.out[i]] = out[i];
+      if (keep_gathered && b_.value(out[i]).role == Role::weight) again_[step.out[i]] = out[i];
+    }
+  }
+
+  /// Differentiates the step or ring region that ends at `end`; returns where it began.
+  std::size_t step_back(std::size_t end) {
+    for (const Builder::RingRegion& ring : b_.rings())
+      if (ring.last == end) {
+        const std::size_t first = ring.first;
+        if (cotangent_[ring.o] != no_value) ring_back(Builder::RingRegion(ring));
+        return first;
+      }
+    const Step& step = forward_[end - 1];
+    if (std::ranges::any_of(step.out, [&](ValueId v) { return cotangent_[v] != no_value; }))
+      std::visit([&](const auto& op) { back(op, step); }, step.op);
+    return end - 1;
+  }
+
+  // ---- one derivative per operation ----------------------------------------------------------------------
+
+  void back(const Move&, const Step& s) {  // the whole calculus of communication
+    const ValueId d = cotangent_[s.out[0]];
+    Type to = dual(b_.type(s.in[0]));
+    const AxisList touched = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.out[0]));
+    for (const Axis axis : b_.type(d).partial)
+      if (!contains(touched, axis)) to.partial.push_back(axis);
+    to.dtype = b_.type(d).dtype;
+    give(s.in[0], b_.move(d, to));
+  }
+  void back(const Einsum&, const Step& s) {
+    const AxisList busy = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.in[1]));
+    const bool linear = std::ranges::none_of(b_.type(cotangent_[s.out[0]]).partial,
+                                             [&](Axis axis) { return contains(busy, axis); });
+    const ValueId dy = linear ? cotangent_[s.out[0]] : settle(s.out[0]);
+    const ValueId a = use(s.in[0]), b = use(s.in[1]);
+    give(s.in[0], b_.einsum("d" + b_.value(s.in[0]).name, dy, b, b_.type(s.in[0]).dims));
+    give(s.in[1], b_.einsum("d" + b_.value(s.in[1]).name, a, dy, b_.type(s.in[1]).dims));
+  }
+  void back(const Add&, const Step& s) {
+    for (const ValueId v : s.in) give(v, cotangent_[s.out[0]]);
+  }
+  void back(const Bias&, const Step& s) {
+    give(s.in[0], cotangent_[s.out[0]]);
+    give(s.in[1], b_.bias_grad(cotangent_[s.out[0]], s.in[1]));
+  }
+  void back(const Normalize& op, const Step& s) {
+    Ids in = s.in;
+    for (ValueId& v : in) v = use(v);
+    const Ids d = b_.normalize_grad(op.kind, settle(s.out[0]), in);
+    for (std::size_t i = 0; i < d.size(); ++i) give(s.in[i], d[i]);
+  }
+  void back(const Activate& op, const Step& s) {
+    give(s.in[0], b_.activate_grad(op.kind, settle(s.out[0]), use(s.in[0])));
+  }
+  void back(const Rope& op, const Step& s) {
+    give(s.in[0], b_.rope("d" + b_.value(s.in[0]).name, cotangent_[s.out[0]], op.theta, !op.inverse));
+  }
+  void back(const SplitQkv&, const Step& s) {
+    give(s.in[0], b_.join_qkv(settle(s.out[0]), settle(s.out[1]), settle(s.out[2])));
+  }
+  void back(const Attend& op, const Step& s) {
+    const ValueId dy = settle(s.out[0]);
+    const Ids d = b_.attend_grad({use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
+                                 {op.causal, op.ring, op.hops});
+    for (std::size_t i = 0; i < 3; ++i) give(s.in[i], d[i]);
+  }
+  void back(const Cast&, const Step& s) {
+    give(s.in[0], b_.cast(cotangent_[s.out[0]], b_.type(s.in[0]).dtype));
+  }
+  void back(const Shift& op, const Step& s) {
+    for (std::size_t i = 0; i < s.in.size(); ++i)
+      if (cotangent_[s.out[i]] != no_value) give(s.in[i], b_.shift({cotangent_[s.out[i]]}, op.axis, -op.by)[0]);
+  }
+  template <class Op>
+  void back(const Op&, const Step&) {
+    require(false, "this operation appears only in a backward or inside a ring");
+  }
+
+  void ring_back(const Builder::RingRegion& r) {
+    const int n = b_.program().mesh().ranks(r.ring.axis), by = r.ring.homing ? 1 : -1;
+    const ValueId dy = settle(r.o), q = use(r.q);
+    Ids kv = r.ring.homing ? Ids{use(r.k), use(r.v)} : Ids{now_[r.k_last], now_[r.v_last]};
+    Ids d_kv;
+    ValueId dq = no_value;
+    for (int hop = 0; hop < n; ++hop) {
+      if (hop > 0) {
+        kv = b_.shift(kv, r.ring.axis, by);
+        d_kv = b_.shift(d_kv, r.ring.axis, by);
+      }
+      const int hops = r.ring.homing ? hop : n - 1 - hop;
+      const Ids d = b_.attend_grad({q, kv[0], kv[1], now_[r.o], now_[r.lse], dy}, {true, r.ring.axis, hops});
+      dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
+      for (std::size_t i = 0; i < 2; ++i) {
+        if (hop == 0)
+          d_kv.push_back(b_.cast(d[i + 1], r.ring.gradient));
+        else
+          d_kv[i] = b_.add(b_.value(d[i + 1]).name, d_kv[i], d[i + 1]);
+      }
+    }
+    if (r.ring.homing && n > 1) d_kv = b_.shift(d_kv, r.ring.axis, by);
+    give(r.q, b_.cast(dq, r.dtype));
+    give(r.k, b_.cast(d_kv[0], r.dtype));
+    give(r.v, b_.cast(d_kv[1], r.dtype));
+  }
+
+  // ---- cotangents ----------------------------------------------------------------------------------------
+
+  /// Turns a partial cotangent into one that lies as the value does.
+  ValueId settle(ValueId v) {
+    Type to = dual(b_.type(v));
+    to.dtype = b_.type(cotangent_[v]).dtype;
+    return cotangent_[v] = b_.move(cotangent_[v], to);
+  }
+
+  void give(ValueId v, ValueId d) {
+    if (b_.value(v).role == Role::weight) b_.role(d, Role::weight_gradient);
+    ValueId& mine = cotangent_[v];
+    if (mine == no_value) {
+      mine = d;
+      return;
+    }
+    if (b_.type(mine) != b_.type(d)) {
+      const ValueId first = settle(v);
+      mine = d;
+      d = settle(v);
+      mine = first;
+    }
+    const ValueId sum = b_.add("d" + b_.value(v).name, mine, d);
+    b_.role(sum, b_.value(mine).role);
+    mine = sum;
+  }
+
+  /// A forward value for use in the backward: recomputed where asked, gathered again where it was gathered.
+  ValueId use(ValueId v) {
+    if (again_[v] != no_value) return again_[v];
+    if (save_gathered_ || maker_[v] == no_value) return now_[v];
+    const Step& step = forward_[maker_[v]];
+    const bool gathers =
+        std::holds_alternative<Move>(step.op) &&
+        traffic_of(b_.type(step.in[0]), b_.type(v), b_.program().mesh()).wire == Wire::all_gather;
+    if (!gathers) return now_[v];
+    const Type to = b_.type(v);
+    return again_[v] = b_.move(use(step.in[0]), to);
+  }
+
+  Builder& b_;
+  const std::vector<Step> forward_;
+  std::vector<ValueId> cotangent_;  ///< by forward value
+  std::vector<ValueId> now_;        ///< the forward value itself, or its recomputation
+  std::vector<ValueId> again_;      ///< gathered again
+  std::vector<ValueId> maker_;      ///< index of the step that made it
+  bool save_gathered_;
+};
+
+}  // namespace
+
+std::vector<ValueId> differentiate(Builder& builder, ValueId y, ValueId dy, const std::vector<ValueId>& wanted,
+                                   bool save_gathered) {
+  return Differentiator(builder, save_gathered).run(y, dy, wanted);
+}
+
+}  // namespace ithaca

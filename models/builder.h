@@ -1,0 +1,114 @@
+// models/builder.h -- writes a Program step by step; every type rule is here.
+//
+// Each function checks its operands, infers the type of the result and throws TypeError, which names the step,
+// the value, its type and a remedy.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/program.h"
+
+namespace ithaca {
+
+/// Where a value shall lie: dim by dim the axes that shard it, major first.  An entry whose dim the value lacks
+/// is passed over, so one layout serves q and k alike.
+struct Placement {
+  DimName dim;
+  Cut cut;
+  bool operator==(const Placement&) const = default;
+};
+using Layout = boost::container::static_vector<Placement, 8>;
+Layout operator+(Layout, const Layout&);
+Type laid(Type, const Layout&);
+
+/// Ring attention: keys and values walk around `axis`; gradients of them walk with them.
+/// homing: dKV makes the full turn of N hops and comes home (ring-flash-attention); otherwise the backward walks
+/// the ring in reverse from the block received last and N-1 hops suffice (TransformerEngine).
+struct Ring {
+  Axis axis;
+  bool homing = false;
+  DType gradient = DType::bf16;  ///< of dKV on the wire
+  bool operator==(const Ring&) const = default;
+};
+
+class Builder {
+ public:
+  explicit Builder(Mesh);
+
+  ValueId input(std::string name, Type, Role);
+  /// y has `dims`, in that order.  Dims of both operands that are not in y are contracted.  Restricted to what
+  /// folds into one matrix product: in each operand the kept and the contracted dims are contiguous.
+  ValueId einsum(std::string name, ValueId a, ValueId b, std::initializer_list<DimName> dims);
+  ValueId einsum(std::string name, ValueId a, ValueId b, const Dims& order);
+  ValueId add(std::string name, ValueId a, ValueId b);
+  ValueId bias(std::string name, ValueId x, ValueId bias);
+  ValueId bias_grad(ValueId dy, ValueId bias);
+  ValueId normalize(std::string name, Norm, const Ids& x_gain_shift);
+  Ids normalize_grad(Norm, ValueId dy, const Ids& x_gain_shift);
+  ValueId activate(std::string name, Act, ValueId up);
+  ValueId activate_grad(Act, ValueId dy, ValueId up);
+  ValueId rope(std::string name, ValueId x, double theta, bool inverse = false);
+  Ids split_qkv(ValueId packed, std::int64_t g);
+  ValueId join_qkv(ValueId dq, ValueId dk, ValueId dv);
+  /// o and lse.
+  Ids attend(ValueId q, ValueId k, ValueId v, const Attend& how);
+  /// dq, dk, dv.  dk and dv are partial over the axes that shard q but not k.
+  Ids attend_grad(const Ids& q_k_v_o_lse_do, const AttendGrad& how);
+  Ids merge(const Ids& o_lse_o2_lse2);
+  ValueId cast(ValueId x, DType);
+  /// The value as `to` says, in one collective; x itself when it already lies so.
+  ValueId move(ValueId x, const Type& to);
+  ValueId move(ValueId x, const Layout& to) { return move(x, laid(type(x), to)); }
+  Ids shift(const Ids& values, Axis axis, int by);
+  /// A whole ring attention as a region with its own backward: o and lse.
+  Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&);
+
+  /// Steps between begin and end are computed again before their gradient; what they read is kept, what they
+  /// make is not.  `keep_gathered`: weights the recomputation gathers serve the gradient too.
+  void begin_recompute(bool keep_gathered);
+  void end_recompute();
+
+  void phase(Phase p) { phase_ = p; }
+  void role(ValueId v, Role r) { program_.values_[v].role = r; }
+  void output(ValueId v) { program_.outputs_.push_back(v); }
+  const Program& program() const { return program_; }
+  const Type& type(ValueId v) const { return program_.values_[v].type; }
+  const Value& value(ValueId v) const { return program_.values_[v]; }
+  Program build() &&;
+
+  struct RingRegion {
+    std::size_t first, last;  ///< steps [first, last)
+    Ring ring;
+    ValueId q, k, v, k_last, v_last, o, lse;
+    DType dtype;
+  };
+  struct RecomputeRegion {
+    std::size_t first, last;
+    bool keep_gathered;
+  };
+  const std::vector<RingRegion>& rings() const { return rings_; }
+  const std::vector<RecomputeRegion>& recomputed() const { return recomputed_; }
+  /// Appends a step whose types are known to be right: the same step on other values of the same types.
+  Ids repeat(const Step&, const Ids& in);
+
+ private:
+  ValueId add_value(std::string name, const Type&, Role);
+  ValueId push(const Op&, const Ids& in, std::string name, const Type&);
+  Ids push(const Op&, const Ids& in, std::initializer_list<std::pair<std::string, Type>> out);
+  Role role_of_result() const;
+  void check_divides(const Value&) const;
+  void need_settled(std::string_view step, const Ids&) const;
+  void need_whole(std::string_view step, ValueId, const Dim&) const;
+  void check_attention(std::string_view step, const Ids& q_k_v, Axis ring, int hops) const;
+  [[noreturn]] void refuse(std::string_view step, ValueId, std::string_view why) const;
+
+  Program program_;
+  Phase phase_ = Phase::forward;
+  std::vector<RingRegion> rings_;
+  std::vector<RecomputeRegion> recomputed_;
+};
+
+}  // namespace ithaca

@@ -1,0 +1,105 @@
+// Attention, its ring and the changes of place: the rules of builder.h that speak of more than one rank.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/builder.h"
+#include "models/error.h"
+#include "models/wire.h"
+
+namespace ithaca {
+namespace {
+
+/// Axes that shard q but not k: every rank along them adds to the same dk.
+AxisList extra_axes(const Type& q, const Type& k) {
+  AxisList extra;
+  const AxisList of_k = axes_of(k);
+  for (const Axis axis : axes_of(q))
+    if (!contains(of_k, axis)) extra.push_back(axis);
+  std::ranges::sort(extra);
+  return extra;
+}
+
+}  // namespace
+
+void Builder::check_attention(std::string_view step, const Ids& in, Axis ring, int hops) const {
+  need_settled(step, in);
+  const Type &q = type(in[0]), &k = type(in[1]);
+  if (k != type(in[2])) refuse(step, in[2], "expected v to lie as k");
+  const Mesh& mesh = program_.mesh_;
+  for (const Cut& cut : k.find(DimName::L)->over)
+    if (mesh.ranks(cut.axis) > 1 && !(hops >= 0 && cut.axis == ring))
+      refuse(step, in[1], fmt::format("expected all of dim L of the keys, got a shard over {}; gather it or "
+                                      "let attention walk around that axis",
+                                      mesh.name(cut.axis)));
+  for (const DimName name : {DimName::b, DimName::k})
+    if (*q.find(name) != *k.find(name))
+      refuse(step, in[1], fmt::format("expected dim {} to lie as in q {}", name_of(name), to_string(q, mesh)));
+  need_whole(step, in[0], *q.find(DimName::e));
+}
+
+Ids Builder::attend(ValueId q, ValueId k, ValueId v, const Attend& how) {
+  check_attention("attend", {q, k, v}, how.ring, how.hops);
+  const Type o = type(q);
+  Type lse = o;
+  lse.dtype = DType::f32;
+  lse.dims.pop_back();
+  return push(how, {q, k, v}, {{"o", o}, {"lse", lse}});
+}
+
+Ids Builder::attend_grad(const Ids& in, const AttendGrad& how) {
+  check_attention("attend_grad", {in[0], in[1], in[2]}, how.ring, how.hops);
+  need_settled("attend_grad", {in[5]});
+  Type dk = type(in[1]);
+  dk.partial = extra_axes(type(in[0]), dk);
+  const Type dq = type(in[0]);
+  return push(how, in,
+              {{"d" + value(in[0]).name, dq}, {"d" + value(in[1]).name, dk}, {"d" + value(in[2]).name, dk}});
+}
+
+Ids Builder::merge(const Ids& in) {
+  const Type o = type(in[0]), lse = type(in[1]);
+  return push(Merge{}, in, {{"o", o}, {"lse", lse}});
+}
+
+ValueId Builder::move(ValueId x, const Type& to) {
+  if (type(x) == to) return x;
+  (void)traffic_of(type(x), to, program_.mesh_);
+  const Value from = value(x);
+  const ValueId v = push(Move{}, {x}, from.name, to);
+  role(v, from.role);
+  return v;
+}
+
+Ids Builder::shift(const Ids& values, Axis axis, int by) {
+  Ids out;
+  for (const ValueId v : values) {
+    const Value from = value(v);
+    out.push_back(add_value(from.name, from.type, from.role));
+  }
+  program_.steps_.push_back({Shift{axis, by}, values, out, phase_});
+  return out;
+}
+
+Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
+  const std::size_t first = program_.steps_.size();
+  const int n = program_.mesh_.ranks(ring.axis);
+  const DType dtype = type(q).dtype;
+  Ids kv{k, v}, sum;
+  for (int hops = 0; hops < n; ++hops) {
+    if (hops > 0) kv = shift(kv, ring.axis, 1);
+    const Ids block = attend(q, kv[0], kv[1], {true, ring.axis, hops});
+    sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]} : merge({sum[0], sum[1], block[0], block[1]});
+  }
+  const ValueId o = cast(sum[0], dtype);
+  rings_.push_back({first, program_.steps_.size(), ring, q, k, v, kv[0], kv[1], o, sum[1], dtype});
+  return {o, sum[1]};
+}
+
+void Builder::begin_recompute(bool keep_gathered) {
+  recomputed_.push_back({program_.steps_.size(), 0, keep_gathered});
+}
+
+void Builder::end_recompute() { recomputed_.back().last = program_.steps_.size(); }
+
+}  // namespace ithaca

@@ -1,0 +1,24 @@
+// models/positions.h -- which tokens a rank holds, and how many query-key pairs a causal mask leaves.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/type.h"
+
+namespace ithaca {
+
+/// Positions first, first + stride, ..., `count` of them.
+struct Run {
+  std::int64_t first, stride, count;
+  bool operator==(const Run&) const = default;
+};
+
+/// The indices of a dimension that `rank` holds, in the order it holds them.
+std::vector<Run> positions(const Dim&, const Mesh&, int rank);
+
+/// Pairs (q, k) with position k <= position q: what causal attention computes.
+std::int64_t causal_pairs(const std::vector<Run>& q, const std::vector<Run>& k);
+std::int64_t count_of(const std::vector<Run>&);
+
+}  // namespace ithaca

@@ -1,0 +1,32 @@
+#include "models/program.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace ithaca {
+
+const char* name_of(Role role) {
+  constexpr std::array names{"activation", "weight", "gradient", "weight_gradient"};
+  return names[static_cast<std::size_t>(role)];
+}
+
+const char* name_of(Phase phase) {
+  constexpr std::array names{"fwd", "recompute", "bwd", "update"};
+  return names[static_cast<std::size_t>(phase)];
+}
+
+const char* name_of(const Op& op) {
+  constexpr std::array names{"einsum",        "add",       "bias",       "bias_grad",     "norm",  "norm_grad",
+                             "act",           "act_grad",  "rope",       "split_qkv",     "join_qkv",
+                             "attend",        "attend_grad", "merge",    "cast",          "move",  "shift"};
+  static_assert(names.size() == std::variant_size_v<Op>);
+  return names[op.index()];
+}
+
+Program retype(Program program, DType dtype) {
+  for (Value& value : program.values_) value.type.dtype = dtype;
+  return program;
+}
+
+}  // namespace ithaca

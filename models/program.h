@@ -1,0 +1,102 @@
+// models/program.h -- what every rank computes and communicates in one layer, as a value.
+//
+// A Program is an SSA list of steps over typed values, the same for all ranks.  It says nothing of time, streams
+// or devices.  Builder makes it (and checks its types); print, count, memory, time and run read it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "models/layer_shape.h"
+#include "models/type.h"
+
+namespace ithaca {
+
+template <class... F>
+struct match : F... {
+  using F::operator()...;
+};
+template <class... F>
+match(F...) -> match<F...>;
+
+// ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
+
+struct Einsum {};                                ///< a, b -> y; contracts the dims both have and y lacks
+struct Add {};                                   ///< a, b -> a + b, in the dtype of a
+struct Bias {};                                  ///< x, bias -> x + bias on the trailing dims
+struct BiasGrad {};                              ///< dy -> sum of dy over the dims the bias lacks
+struct Normalize { Norm kind; };                 ///< x, gain [, shift] -> rows of the gain's dims, normalized
+struct NormalizeGrad { Norm kind; };             ///< dy, x, gain -> dx, dgain [, dshift]
+struct Activate { Act kind; };                   ///< up -> act(up); gated kinds drop the dim m
+struct ActivateGrad { Act kind; };               ///< dy, up -> dup
+struct Rope { double theta; bool inverse; };     ///< x -> x turned by its position, or back (the adjoint)
+struct SplitQkv {};                              ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
+struct JoinQkv {};                               ///< dq, dk, dv -> packed
+/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
+/// whole along L, or (hops >= 0) the block of the rank that many places back along the axis `ring`.
+struct Attend { bool causal = true; Axis ring = {}; int hops = -1; };
+struct AttendGrad { bool causal = true; Axis ring = {}; int hops = -1; };  ///< q,k,v,o,lse,do -> dq,dk,dv
+struct Merge {};                                 ///< o, lse, o2, lse2 -> o, lse of the union of the keys
+struct Cast {};                                  ///< x -> x in the dtype of the result
+struct Move {};                                  ///< x -> x lying as the result's type says
+struct Shift { Axis axis; int by; };             ///< values -> those of the rank `by` places back, one message
+
+using Op = std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad, Rope,
+                        SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift>;
+
+// ---- Values and steps ------------------------------------------------------------------------------------
+
+using ValueId = std::uint32_t;
+constexpr ValueId no_value = ~ValueId{0};
+using Ids = boost::container::static_vector<ValueId, 6>;
+
+enum class Role : std::uint8_t { activation, weight, gradient, weight_gradient };
+const char* name_of(Role);
+enum class Phase : std::uint8_t { forward, recompute, backward, update };
+const char* name_of(Phase);  ///< "fwd", "recompute", "bwd", "update"
+
+struct Value {
+  std::string name;  ///< the tensor's name; a moved or cast value keeps it
+  Type type;
+  Role role;
+};
+
+struct Step {
+  Op op;
+  Ids in, out;
+  Phase phase;
+};
+
+/// "einsum", "attend_grad", ...
+const char* name_of(const Op&);
+
+class Program {
+ public:
+  const Mesh& mesh() const { return mesh_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<Value>& values() const { return values_; }
+  const Value& operator[](ValueId v) const { return values_[v]; }
+  const Type& type(ValueId v) const { return values_[v].type; }
+  /// Values given from outside, and values whoever runs the program wants to keep.
+  const std::vector<ValueId>& inputs() const { return inputs_; }
+  const std::vector<ValueId>& outputs() const { return outputs_; }
+
+ private:
+  friend class Builder;
+  friend Program retype(Program, DType);
+  Mesh mesh_;
+  std::vector<Value> values_;
+  std::vector<Step> steps_;
+  std::vector<ValueId> inputs_, outputs_;
+};
+
+/// The same program with every value in one dtype: what a run in that precision executes.
+Program retype(Program, DType);
+/// Text, one step a line, for golden tests and people.
+std::string print(const Program&);
+
+}  // namespace ithaca

@@ -1,0 +1,173 @@
+#include "models/wire.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "models/error.h"
+
+namespace ithaca {
+namespace {
+
+enum class Lie : std::uint8_t { copies, shard, addend };
+
+Lie lie_on(const Type& t, Axis axis) {
+  if (contains(t.partial, axis)) return Lie::addend;
+  if (contains(t.flat, axis)) return Lie::shard;
+  for (const Dim& dim : t.dims)
+    if (std::ranges::find(dim.over, axis, &Cut::axis) != dim.over.end()) return Lie::shard;
+  return Lie::copies;
+}
+
+/// The cuts of `from` and `to` agree up to the shorter list: only minor axes may change.
+bool only_minor_axes_change(const Type& from, const Type& to) {
+  for (std::size_t i = 0; i < from.dims.size(); ++i) {
+    const Cuts &a = from.dims[i].over, &b = to.dims[i].over;
+    if (!std::equal(a.begin(), a.begin() + std::min(a.size(), b.size()), b.begin())) return false;
+  }
+  const auto n = static_cast<std::ptrdiff_t>(std::min(from.flat.size(), to.flat.size()));
+  return std::equal(from.flat.begin(), from.flat.begin() + n, to.flat.begin());
+}
+
+/// Axes that a list has beyond the first `kept`.
+void append_tail(AxisList& axes, const Cuts& cuts, std::size_t kept) {
+  for (std::size_t i = kept; i < cuts.size(); ++i)
+    if (!contains(axes, cuts[i].axis)) axes.push_back(cuts[i].axis);
+}
+void append_tail(AxisList& axes, const AxisList& flat, std::size_t kept) {
+  for (std::size_t i = kept; i < flat.size(); ++i)
+    if (!contains(axes, flat[i])) axes.push_back(flat[i]);
+}
+
+/// The axes along which the lie changes, in the order that numbers the slices (the longer list decides).
+AxisList changed_axes(const Type& from, const Type& to) {
+  AxisList axes;
+  append_tail(axes, from.flat, to.flat.size());
+  append_tail(axes, to.flat, from.flat.size());
+  for (std::size_t i = 0; i < from.dims.size(); ++i) {
+    append_tail(axes, from.dims[i].over, to.dims[i].over.size());
+    append_tail(axes, to.dims[i].over, from.dims[i].over.size());
+  }
+  for (const Axis axis : from.partial)
+    if (!contains(to.partial, axis) && !contains(axes, axis)) axes.push_back(axis);
+  return axes;
+}
+
+struct Change {
+  bool gathers = false, reduces = false, scatters = false, exchanges = false, makes_partial = false;
+};
+
+Change change_of(const Type& from, const Type& to, const AxisList& axes) {
+  Change c;
+  for (const Axis axis : axes) {
+    const Lie a = lie_on(from, axis), b = lie_on(to, axis);
+    c.makes_partial |= b == Lie::addend && a != Lie::addend;
+    c.gathers |= a == Lie::shard && b == Lie::copies;
+    c.reduces |= a == Lie::addend && b == Lie::copies;
+    c.scatters |= a == Lie::addend && b == Lie::shard;
+    c.exchanges |= a == Lie::shard && b == Lie::shard;
+  }
+  for (const Axis axis : to.partial) c.makes_partial |= !contains(from.partial, axis);
+  return c;
+}
+
+Wire wire_of(const Change& c) {
+  if (c.exchanges && !c.reduces) return Wire::all_to_all;
+  if (c.gathers && !c.reduces && !c.scatters) return Wire::all_gather;
+  if (c.scatters && !c.reduces && !c.gathers) return Wire::reduce_scatter;
+  if (c.reduces && !c.gathers && !c.scatters && !c.exchanges) return Wire::all_reduce;
+  if (!c.gathers && !c.reduces && !c.scatters && !c.exchanges) return Wire::none;
+  throw TypeError("move", "no single collective does this");
+}
+
+/// Ways in which `to` cuts the value finer than `from` does.
+std::int64_t new_cuts(const Type& from, const Type& to, const Mesh& mesh) {
+  std::int64_t n = 1;
+  for (std::size_t i = 0; i < to.dims.size(); ++i)
+    for (std::size_t j = from.dims[i].over.size(); j < to.dims[i].over.size(); ++j)
+      n *= mesh.ranks(to.dims[i].over[j].axis);
+  return n;
+}
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+void size_messages(Traffic& t, const Type& from, const Type& to, const Mesh& mesh) {
+  const std::int64_t n = t.ranks, in = local_elements(from, mesh), bytes = bytes_of(from.dtype);
+  switch (t.wire) {
+    case Wire::all_gather:
+      t.chunk_elements = in;
+      t.elements = local_elements(to, mesh);
+      break;
+    case Wire::reduce_scatter:
+      t.chunk_elements = local_elements(to, mesh);
+      t.elements = in;
+      break;
+    case Wire::all_reduce:
+      t.chunk_elements = divide_up(in, n);
+      t.elements = in;
+      t.sent_bytes = 2 * (n - 1) * t.chunk_elements * bytes;
+      return;
+    case Wire::all_to_all:
+      t.chunk_elements = in / new_cuts(from, to, mesh);
+      t.elements = n * n * t.chunk_elements;
+      break;
+    case Wire::send_recv:
+      t.chunk_elements = in;
+      t.elements = n * in;
+      t.sent_bytes = in * bytes;
+      return;
+    case Wire::none: return;
+  }
+  t.sent_bytes = (n - 1) * t.chunk_elements * bytes;
+}
+
+}  // namespace
+
+const char* name_of(Wire wire) {
+  constexpr std::array names{"none",       "all_gather", "reduce_scatter",
+                             "all_reduce", "all_to_all", "send_recv"};
+  return names[static_cast<std::size_t>(wire)];
+}
+
+Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
+  if (!only_minor_axes_change(from, to))
+    throw TypeError("move", fmt::format("{} to {}: only the minor axes of a dimension can move; put the "
+                                        "axis that moves last",
+                                        to_string(from, mesh), to_string(to, mesh)));
+  Traffic t;
+  t.axes = changed_axes(from, to);
+  t.axes.erase(std::remove_if(t.axes.begin(), t.axes.end(), [&](Axis a) { return mesh.ranks(a) == 1; }),
+               t.axes.end());
+  t.ranks = mesh.ranks(t.axes);
+  const Change change = change_of(from, to, t.axes);
+  if (change.makes_partial)
+    throw TypeError("move", fmt::format("{} to {}: a value cannot become a partial sum",
+                                        to_string(from, mesh), to_string(to, mesh)));
+  t.wire = wire_of(change);
+  if (t.ranks == 1) t.wire = Wire::none;
+  if (t.wire != Wire::none) size_messages(t, from, to, mesh);
+  return t;
+}
+
+Traffic traffic_of(const Program& program, const Step& step) {
+  if (std::holds_alternative<Move>(step.op))
+    return traffic_of(program.type(step.in[0]), program.type(step.out[0]), program.mesh());
+  Traffic t;
+  const auto* shift = std::get_if<Shift>(&step.op);
+  if (shift == nullptr) return t;
+  t.axes = {shift->axis};
+  t.ranks = program.mesh().ranks(shift->axis);
+  if (t.ranks == 1) return t;
+  t.wire = Wire::send_recv;
+  for (const ValueId v : step.in) {
+    Traffic one = t;
+    size_messages(one, program.type(v), program.type(v), program.mesh());
+    t.chunk_elements += one.chunk_elements;
+    t.elements += one.elements;
+    t.sent_bytes += one.sent_bytes;
+  }
+  return t;
+}
+
+}  // namespace ithaca

@@ -170,4 +170,35 @@ Traffic traffic_of(const Program& program, const Step& step) {
   return t;
 }
 
+bool chunks_are_contiguous(const Type& whole, const Type& part, const Mesh& mesh) {
+  if (part.flat.size() > whole.flat.size())
+    return whole_elements(whole, mesh) % mesh.ranks(part.flat) == 0 && whole.flat.empty();
+  for (std::size_t i = 0; i < whole.dims.size(); ++i) {
+    const Cuts &few = whole.dims[i].over, &many = part.dims[i].over;
+    if (many.size() > few.size())
+      return std::all_of(many.begin() + static_cast<std::ptrdiff_t>(few.size()), many.end(),
+                         [](const Cut& cut) { return cut.deal == Deal::blocks; }) &&
+             std::equal(whole.dims.begin() + static_cast<std::ptrdiff_t>(i) + 1, whole.dims.end(),
+                        part.dims.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    if (local_size(whole.dims[i], mesh) != 1) return false;
+  }
+  return false;
+}
+
+Scratch scratch_of(const Program& p, const Step& step) {
+  if (!std::holds_alternative<Move>(step.op)) return {};
+  const Traffic t = traffic_of(p, step);
+  const Type &from = p.type(step.in[0]), &to = p.type(step.out[0]);
+  const std::int64_t chunk = t.chunk_elements * bytes_of(from.dtype), all = t.ranks * chunk;
+  switch (t.wire) {
+    case Wire::none:
+    case Wire::send_recv: return {};
+    case Wire::all_gather: return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all};
+    case Wire::reduce_scatter: return {chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
+    case Wire::all_reduce: return {all, 0};
+    case Wire::all_to_all: return {all, all};
+  }
+  return {};
+}
+
 }  // namespace ithaca

@@ -1,0 +1,31 @@
+// sim/timeline.h -- when each step ran on each rank: the result of time() and, measured, of run().
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/program.h"
+
+namespace ithaca {
+
+/// Lane 0 computes; lane 1 + axis id carries the collectives whose minor axis that is.
+using Lane = std::uint8_t;
+Lane lane_of(const Program&, const Step&);
+
+struct Span {
+  int rank;
+  std::uint32_t step;
+  Lane lane;
+  double begin_s, end_s;
+};
+
+struct Timeline {
+  std::vector<Span> spans;
+  double end_s = 0;             ///< when the last rank is done
+  double compute_s = 0;         ///< busy time of the compute lane, the busiest rank's
+  double comm_s = 0;            ///< busy time of collectives, the busiest rank's
+  double exposed_comm_s = 0;    ///< end_s less compute_s
+};
+
+}  // namespace ithaca

@@ -137,12 +137,11 @@ class Differentiator {
     Ids d_kv;
     ValueId dq = no_value;
     for (int hop = 0; hop < n; ++hop) {
-      if (hop > 0) {
-        kv = b_.shift(kv, r.ring.axis, by);
-        d_kv = b_.shift(d_kv, r.ring.axis, by);
-      }
+      const Ids here = kv;
+      if (hop > 0) d_kv = b_.shift(d_kv, r.ring.axis, by);
+      if (hop + 1 < n) kv = b_.shift(here, r.ring.axis, by);
       const int hops = r.ring.homing ? hop : n - 1 - hop;
-      const Ids d = b_.attend_grad({q, kv[0], kv[1], now_[r.o], now_[r.lse], dy}, {true, r.ring.axis, hops});
+      const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy}, {true, r.ring.axis, hops});
       dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
       for (std::size_t i = 0; i < 2; ++i) {
         if (hop == 0)

@@ -87,8 +87,9 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
   const DType dtype = type(q).dtype;
   Ids kv{k, v}, sum;
   for (int hops = 0; hops < n; ++hops) {
-    if (hops > 0) kv = shift(kv, ring.axis, 1);
-    const Ids block = attend(q, kv[0], kv[1], {true, ring.axis, hops});
+    const Ids here = kv;  // the next block is on its way while this one is used
+    if (hops + 1 < n) kv = shift(here, ring.axis, 1);
+    const Ids block = attend(q, here[0], here[1], {true, ring.axis, hops});
     sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]} : merge({sum[0], sum[1], block[0], block[1]});
   }
   const ValueId o = cast(sum[0], dtype);

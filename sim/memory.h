@@ -19,17 +19,17 @@ constexpr std::size_t memory_roles = 6;
 const char* name_of(MemoryRole);
 using BytesByRole = std::array<std::int64_t, memory_roles>;
 
-/// Lifetime of one value: live from step `born` (-1: before the first) to the end of step `dies` (steps().size():
-/// never freed).  `taken_over`: its buffer passes to the value of that id instead of being freed.
+/// Lifetime of one value: live from step `born` (-1: an input, before the first) to the end of step `dies`
+/// (steps().size(): never freed, as outputs and stored weights).
 struct Lifetime {
   std::int64_t born = -1, dies = -1;
   ValueId takes_over = no_value;  ///< the dying operand whose buffer this value uses
 };
 std::vector<Lifetime> lifetimes(const Program&);
 
-/// Operand whose buffer the first result may take over when it dies here, or -1.  Kernels of such steps read an
-/// element before they write it.
-int reused_operand(const Program&, const Step&);
+/// Operand whose buffer result number `result` may take over when it dies here, or -1.  Kernels of such steps read
+/// an element before they write it.
+int reused_operand(const Program&, const Step&, std::size_t result = 0);
 
 struct MemoryPlan {
   std::vector<Lifetime> lifetime;     ///< by value
@@ -38,11 +38,25 @@ struct MemoryPlan {
   std::int64_t arena_bytes = 0;       ///< end of the arena, alignment and gaps included
   std::int64_t peak_bytes = 0;        ///< most bytes of live tensors and scratch at once
   std::size_t peak_step = 0;
-  BytesByRole at_peak{};              ///< adds up to peak_bytes
   std::vector<std::int64_t> live;     ///< by step, bytes live while it runs
+  std::vector<BytesByRole> by_step;   ///< the same by role; adds up to live
 };
 
-/// Of one layer: forward and backward of one micro-batch.  "saved" is what crosses from forward to backward.
+/// Of one layer: forward and backward of one micro-batch.
 MemoryPlan memory(const Program&);
+
+/// What a value counts as.  Saved: crosses from the forward to the backward.  Communication: gathered or exchanged
+/// for a step or two, and scratch.
+MemoryRole memory_role(const Program&, ValueId, const Lifetime&);
+
+/// A whole model of `layers` such layers, one micro-batch in flight.
+///     peak = layers (weights + gradients + optimizer) + (layers - 1) saved + the most one layer holds beside them
+/// optimizer_bytes: per weight element, kept as the stored weight lies.
+struct ModelMemory {
+  std::int64_t peak_bytes = 0;
+  BytesByRole by_role{};  ///< adds up to peak_bytes
+};
+constexpr std::int64_t adam_mixed_bytes = 12;  ///< f32 master weight and two moments (arXiv 1910.02054 section 3.1)
+ModelMemory model_memory(const Layer&, std::int64_t layers, std::int64_t optimizer_bytes = adam_mixed_bytes);
 
 }  // namespace ithaca

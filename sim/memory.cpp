@@ -1,0 +1,233 @@
+#include "sim/memory.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "models/wire.h"
+
+namespace ithaca {
+namespace {
+
+constexpr std::int64_t alignment = 64;
+std::int64_t aligned(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+/// First fit into one address range.
+class Arena {
+ public:
+  std::int64_t take(std::int64_t bytes) {
+    const std::int64_t size = aligned(std::max<std::int64_t>(bytes, 1));
+    std::int64_t at = 0;
+    auto it = used_.begin();
+    for (; it != used_.end() && it->begin < at + size; ++it) at = it->end;
+    used_.insert(it, {at, at + size});
+    end_ = std::max(end_, at + size);
+    return at;
+  }
+  void give_back(std::int64_t at) {
+    used_.erase(std::ranges::find(used_, at, &Block::begin));
+  }
+  std::int64_t end() const { return end_; }
+
+ private:
+  struct Block {
+    std::int64_t begin, end;
+  };
+  std::vector<Block> used_;  ///< in order of address
+  std::int64_t end_ = 0;
+};
+
+bool same_bytes(const Program& p, ValueId a, ValueId b) {
+  return local_bytes(p.type(a), p.mesh()) == local_bytes(p.type(b), p.mesh());
+}
+
+std::size_t first_backward_step(const Program& p) {
+  const auto it = std::ranges::find_if(
+      p.steps(), [](const Step& s) { return s.phase == Phase::backward || s.phase == Phase::recompute; });
+  return static_cast<std::size_t>(it - p.steps().begin());
+}
+
+class Planner {
+ public:
+  explicit Planner(const Program& p)
+      : p_(p) {
+    plan_.lifetime = lifetimes(p);
+    plan_.offset.assign(p.values().size(), -1);
+    plan_.scratch.assign(p.steps().size(), -1);
+    dying_.resize(p.steps().size() + 1);
+    for (ValueId v = 0; v < p.values().size(); ++v)
+      if (plan_.lifetime[v].dies >= 0) dying_[static_cast<std::size_t>(plan_.lifetime[v].dies)].push_back(v);
+  }
+
+  MemoryPlan plan() && {
+    for (const ValueId v : p_.inputs()) place(v);
+    for (std::size_t i = 0; i < p_.steps().size(); ++i) step(i);
+    plan_.arena_bytes = arena_.end();
+    return std::move(plan_);
+  }
+
+ private:
+  std::int64_t bytes(ValueId v) const { return local_bytes(p_.type(v), p_.mesh()); }
+
+  void place(ValueId v) {
+    const ValueId source = plan_.lifetime[v].takes_over;
+    plan_.offset[v] = source == no_value ? arena_.take(bytes(v)) : plan_.offset[source];
+    hold(v, +1);
+  }
+  void hold(ValueId v, std::int64_t sign) {
+    const MemoryRole role = memory_role(p_, v, plan_.lifetime[v]);
+    held_[static_cast<std::size_t>(role)] += sign * bytes(v);
+  }
+
+  void step(std::size_t i) {
+    const Step& s = p_.steps()[i];
+    for (const ValueId v : s.out) {
+      const ValueId source = plan_.lifetime[v].takes_over;
+      if (source != no_value) hold(source, -1);
+      place(v);
+    }
+    const std::int64_t scratch = scratch_of(p_, s).bytes();
+    if (scratch > 0) plan_.scratch[i] = arena_.take(scratch);
+    observe(i, scratch);
+    if (scratch > 0) arena_.give_back(plan_.scratch[i]);
+    for (const ValueId v : dying_[i]) release(v);
+  }
+
+  void observe(std::size_t i, std::int64_t scratch) {
+    BytesByRole now = held_;
+    now[static_cast<std::size_t>(MemoryRole::communication)] += scratch;
+    plan_.by_step.push_back(now);
+    plan_.live.push_back(std::accumulate(now.begin(), now.end(), std::int64_t{0}));
+    if (plan_.live.back() <= plan_.peak_bytes) return;
+    plan_.peak_bytes = plan_.live.back();
+    plan_.peak_step = i;
+  }
+
+  void release(ValueId v) {
+    const auto& step_out = p_.steps()[static_cast<std::size_t>(plan_.lifetime[v].dies)].out;
+    const bool passed_on = std::ranges::any_of(
+        step_out, [&](ValueId o) { return plan_.lifetime[o].takes_over == v; });
+    if (passed_on) return;
+    hold(v, -1);
+    arena_.give_back(plan_.offset[v]);
+  }
+
+  const Program& p_;
+  MemoryPlan plan_;
+  Arena arena_;
+  BytesByRole held_{};
+  std::vector<std::vector<ValueId>> dying_;
+};
+
+bool is_input(const Lifetime& life) { return life.born < 0; }
+
+struct PerLayer {
+  std::int64_t weights = 0, gradients = 0, optimizer = 0, saved = 0;
+};
+
+PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t optimizer_bytes) {
+  const Program& p = layer.program;
+  PerLayer each;
+  for (const LayerWeight& w : layer.weights) {
+    each.weights += local_bytes(p.type(w.stored), p.mesh());
+    if (w.grad == no_value) continue;
+    each.optimizer += optimizer_bytes * local_elements(p.type(w.stored), p.mesh());
+    each.gradients += local_bytes(p.type(w.grad), p.mesh());
+  }
+  for (ValueId v = 0; v < p.values().size(); ++v)
+    if (memory_role(p, v, plan.lifetime[v]) == MemoryRole::saved) each.saved += local_bytes(p.type(v), p.mesh());
+  return each;
+}
+
+/// Bytes of finished weight gradients of this layer at one step.
+std::int64_t final_gradients(const Layer& layer, const MemoryPlan& plan, std::size_t step) {
+  std::int64_t bytes = 0;
+  for (const LayerWeight& w : layer.weights)
+    if (w.grad != no_value && plan.lifetime[w.grad].born <= static_cast<std::int64_t>(step))
+      bytes += local_bytes(layer.program.type(w.grad), layer.program.mesh());
+  return bytes;
+}
+
+std::int64_t& at(BytesByRole& bytes, MemoryRole role) { return bytes[static_cast<std::size_t>(role)]; }
+
+}  // namespace
+
+const char* name_of(MemoryRole role) {
+  constexpr std::array names{"weights", "gradients", "optimizer", "saved", "transient", "communication"};
+  return names[static_cast<std::size_t>(role)];
+}
+
+int reused_operand(const Program& p, const Step& step, std::size_t result) {
+  const bool second = result == 1 && std::holds_alternative<Merge>(step.op);
+  if (result > 0 && !second) return -1;
+  const bool first_operand =
+      std::visit(match{[](const Add&) { return true; }, [](const Bias&) { return true; },
+                       [](const Rope&) { return true; }, [](const Normalize&) { return true; },
+                       [](const NormalizeGrad&) { return true; }, [](const ActivateGrad&) { return true; },
+                       [](const Merge&) { return true; }, [](const Cast&) { return true; },
+                       [](const auto&) { return false; }},
+                 step.op);
+  const int operand = static_cast<int>(result);
+  const bool fits = same_bytes(p, step.in[result], step.out[result]);
+  return first_operand && fits ? operand : -1;
+}
+
+std::vector<Lifetime> lifetimes(const Program& p) {
+  std::vector<Lifetime> life(p.values().size());
+  const auto steps = static_cast<std::int64_t>(p.steps().size());
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const Step& s = p.steps()[static_cast<std::size_t>(i)];
+    for (const ValueId v : s.in) life[v].dies = i;
+    for (const ValueId v : s.out) life[v].born = life[v].dies = i;
+  }
+  for (const ValueId v : p.inputs())
+    if (p[v].role == Role::weight || life[v].dies < 0) life[v].dies = steps;
+  for (const ValueId v : p.outputs()) life[v].dies = steps;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const Step& s = p.steps()[static_cast<std::size_t>(i)];
+    for (std::size_t r = 0; r < s.out.size(); ++r) {
+      const int operand = reused_operand(p, s, r);
+      if (operand < 0) continue;
+      const ValueId v = s.in[static_cast<std::size_t>(operand)];
+      if (life[v].dies == i && std::ranges::count(s.in, v) == 1) life[s.out[r]].takes_over = v;
+    }
+  }
+  return life;
+}
+
+MemoryRole memory_role(const Program& p, ValueId v, const Lifetime& life) {
+  if (p[v].role == Role::weight_gradient) return MemoryRole::gradients;
+  if (p[v].role == Role::weight) return is_input(life) ? MemoryRole::weights : MemoryRole::communication;
+  const auto border = static_cast<std::int64_t>(first_backward_step(p));
+  const auto steps = static_cast<std::int64_t>(p.steps().size());
+  const bool crosses = life.born < border && life.dies >= border && life.dies < steps;
+  if (crosses && p[v].role == Role::activation) return MemoryRole::saved;
+  if (is_input(life)) return MemoryRole::transient;
+  const Step& maker = p.steps()[static_cast<std::size_t>(life.born)];
+  return traffic_of(p, maker).wire == Wire::none ? MemoryRole::transient : MemoryRole::communication;
+}
+
+MemoryPlan memory(const Program& p) { return Planner(p).plan(); }
+
+ModelMemory model_memory(const Layer& layer, std::int64_t layers, std::int64_t optimizer_bytes) {
+  const Program& p = layer.program;
+  const MemoryPlan plan = memory(p);
+  const PerLayer each = per_layer(layer, plan, optimizer_bytes);
+  std::size_t worst = 0;
+  std::int64_t most = -1;
+  for (std::size_t i = 0; i < p.steps().size(); ++i) {
+    const std::int64_t beside = plan.live[i] - each.weights - final_gradients(layer, plan, i);
+    if (beside > most) std::tie(most, worst) = std::pair{beside, i};
+  }
+  ModelMemory m;
+  m.by_role = plan.by_step.empty() ? BytesByRole{} : plan.by_step[worst];
+  at(m.by_role, MemoryRole::weights) = layers * each.weights;
+  at(m.by_role, MemoryRole::gradients) += layers * each.gradients - final_gradients(layer, plan, worst);
+  at(m.by_role, MemoryRole::optimizer) = layers * each.optimizer;
+  at(m.by_role, MemoryRole::saved) += (layers - 1) * each.saved;
+  m.peak_bytes = std::accumulate(m.by_role.begin(), m.by_role.end(), std::int64_t{0});
+  return m;
+}
+
+}  // namespace ithaca

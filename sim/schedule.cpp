@@ -1,0 +1,50 @@
+#include "sim/schedule.h"
+
+#include "models/wire.h"
+
+namespace ithaca {
+namespace {
+
+/// First step that reads each value, or -1.
+std::vector<std::int32_t> first_readers(const Program& p) {
+  std::vector<std::int32_t> reader(p.values().size(), -1);
+  for (std::size_t i = 0; i < p.steps().size(); ++i)
+    for (const ValueId v : p.steps()[i].in)
+      if (reader[v] < 0) reader[v] = static_cast<std::int32_t>(i);
+  return reader;
+}
+
+bool gathers_weight(const Program& p, const Step& step) {
+  return p[step.out[0]].role == Role::weight && traffic_of(p, step).wire == Wire::all_gather;
+}
+
+}  // namespace
+
+Lane lane_of(const Program& p, const Step& step) {
+  const Traffic t = traffic_of(p, step);
+  return t.wire == Wire::none ? Lane{0} : static_cast<Lane>(1 + t.axes.back().id);
+}
+
+Schedule blocking(const Program& p) {
+  Schedule schedule;
+  for (std::uint32_t i = 0; i < p.steps().size(); ++i) schedule.push_back({i, 0});
+  return schedule;
+}
+
+Schedule overlapped(const Program& p) {
+  Schedule schedule;
+  const std::vector<std::int32_t> reader = first_readers(p);
+  std::int32_t in_use = -1;  // where the weight gathered before is first used
+  for (std::uint32_t i = 0; i < p.steps().size(); ++i) {
+    const Step& step = p.steps()[i];
+    Slot slot{i, lane_of(p, step)};
+    if (gathers_weight(p, step)) {
+      slot.after_begin = in_use;
+      in_use = reader[step.out[0]];
+    }
+    schedule.push_back(slot);
+  }
+  return schedule;
+}
+
+}  // namespace ithaca

@@ -1,0 +1,222 @@
+// The language of catalog.h: expressions to tables on a mesh.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <numeric>
+
+#include "models/catalog.h"
+#include "models/error.h"
+#include "models/nearest.h"
+
+namespace ithaca {
+namespace {
+
+enum class Keep : std::uint8_t { zero3, ddp };
+
+struct Term {
+  const StrategyRow* row;
+  Deal deal = Deal::blocks;
+  Keep keep = Keep::zero3;
+  std::vector<std::string> axes;
+};
+using Half = std::vector<Term>;
+
+constexpr const char* flag = "--strategy";
+
+std::string_view trim(std::string_view s) {
+  const auto begin = s.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  return s.substr(begin, s.find_last_not_of(' ') - begin + 1);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, at), text.size());
+    parts.push_back(trim(text.substr(at, end - at)));
+    at = end + 1;
+  }
+  return parts;
+}
+
+bool strip(std::string_view& name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return false;
+  name.remove_suffix(suffix.size());
+  return true;
+}
+
+const StrategyRow* find_row(std::string_view name) {
+  const auto it = std::ranges::find(strategy_rows(), name, &StrategyRow::name);
+  return it == strategy_rows().end() ? nullptr : &*it;
+}
+
+[[noreturn]] void refuse_name(std::string_view name) {
+  std::vector<std::string> known = published_strategies();
+  for (const StrategyRow& row : strategy_rows()) known.emplace_back(row.name);
+  throw InputError(flag, fmt::format("expected a strategy, got {}{}", in_quotes(name), did_you_mean(name, known)));
+}
+
+Term parse_name(std::string_view name) {
+  Term term{find_row(name), {}, {}, {}};
+  if (term.row != nullptr) return term;
+  std::string_view base = name;
+  const bool kept = strip(base, "_zero3") || (strip(base, "_ddp") && (term.keep = Keep::ddp, true));
+  if (strip(base, "_zigzag")) term.deal = Deal::zigzag;
+  if (strip(base, "_stripes")) term.deal = Deal::stripes;
+  term.row = find_row(base);
+  if (term.row == nullptr || (kept && !term.row->keeps_weights) ||
+      (term.deal != Deal::blocks && !term.row->deals))
+    refuse_name(name);
+  return term;
+}
+
+Term parse_term(std::string_view text) {
+  const std::size_t open = text.find('(');
+  Term term = parse_name(trim(text.substr(0, open)));
+  if (open == std::string_view::npos) {
+    for (const char letter : term.row->axes) term.axes.emplace_back(1, letter);
+    return term;
+  }
+  if (!text.ends_with(')')) throw InputError(flag, fmt::format("expected ')' at the end of {}", in_quotes(text)));
+  for (const std::string_view axis : split(text.substr(open + 1, text.size() - open - 2), ','))
+    term.axes.emplace_back(axis);
+  if (term.axes.size() != term.row->axes.size())
+    throw InputError(flag, fmt::format("{}: expected {} axes, got {}", term.row->name, term.row->axes.size(),
+                                       term.axes.size()));
+  return term;
+}
+
+std::vector<Half> parse(std::string_view expression) {
+  std::vector<Half> halves;
+  for (const std::string_view half : split(expression, '|')) {
+    halves.emplace_back();
+    for (const std::string_view term : split(half, '*')) halves.back().push_back(parse_term(term));
+  }
+  if (halves.size() > 2) throw InputError(flag, "expected at most two halves: attention | mlp");
+  return halves;
+}
+
+/// Every axis of the mesh exactly once, and no other.
+void check_axes(const Half& half, const Mesh& mesh, const char* which) {
+  std::map<std::string, int> uses;
+  for (const Term& term : half)
+    for (const std::string& axis : term.axes) {
+      (void)mesh.axis(axis);
+      if (++uses[axis] > 1) throw InputError(flag, fmt::format("axis {} is used twice by the {} half", axis, which));
+    }
+  for (const Mesh::Extent& extent : mesh.extents())
+    if (!uses.contains(extent.name))
+      throw InputError(flag, fmt::format("expected the {} half to use axis {} = {}, got a strategy without it",
+                                         which, extent.name, extent.ranks));
+}
+
+bool spreads_heads(const Term& term, std::size_t argument) {
+  return term.row->spreads_heads.find(term.row->axes[argument]) != std::string_view::npos;
+}
+
+/// Ranks of each head axis that get KV heads of their own; inner axes choose first.
+std::map<std::string, int> kv_ranks(const Half& attention, const Mesh& mesh, const LayerShape& shape) {
+  std::map<std::string, int> kv;
+  std::int64_t k = shape.k, g = shape.g;
+  for (auto term = attention.rbegin(); term != attention.rend(); ++term)
+    for (std::size_t i = term->axes.size(); i-- > 0;) {
+      if (!spreads_heads(*term, i)) continue;
+      const int n = mesh.ranks(mesh.axis(term->axes[i]));
+      const auto own = static_cast<int>(std::gcd(k, std::int64_t{n}));
+      if (g % (n / own) != 0)
+        throw InputError(flag, fmt::format("{}: expected {} heads to divide by the {} ranks of axis {}, got {} KV "
+                                           "heads of {} queries each",
+                                           term->row->name, shape.h(), n, term->axes[i], shape.k, shape.g));
+      kv[term->axes[i]] = own;
+      k /= own;
+      g /= n / own;
+    }
+  return kv;
+}
+
+struct Refined {
+  Mesh mesh;
+  std::map<std::string, HeadAxes> axes;
+};
+
+Refined refine(const Mesh& mesh, const std::map<std::string, int>& kv) {
+  Refined refined;
+  std::vector<Mesh::Extent> extents;
+  for (const Mesh::Extent& extent : mesh.extents()) {
+    const auto found = kv.find(extent.name);
+    const int own = found == kv.end() ? extent.ranks : found->second;
+    HeadAxes& axes = refined.axes[extent.name];
+    if (own != extent.ranks) {
+      axes.rep.push_back({static_cast<std::uint8_t>(extents.size())});
+      extents.push_back({extent.name + "_rep", extent.ranks / own});
+    }
+    axes.kv.push_back({static_cast<std::uint8_t>(extents.size())});
+    extents.push_back({extent.name, own});
+  }
+  refined.mesh = Mesh(std::move(extents));
+  return refined;
+}
+
+Strategy table_of(const Half& half, const Refined& refined) {
+  Strategy joined;
+  for (const Term& term : half) {
+    std::vector<HeadAxes> axes;
+    AxisList all;
+    for (const std::string& name : term.axes) {
+      axes.push_back(refined.axes.at(name));
+      all = all + axes.back().all();
+    }
+    const Strategy one = term.row->make(axes, term.deal, term.keep == Keep::zero3 ? zero3(all) : ddp());
+    joined = &term == half.data() ? one : joined * one;
+  }
+  return joined;
+}
+
+}  // namespace
+
+Mesh parse_mesh(std::string_view text) {
+  std::vector<Mesh::Extent> extents;
+  for (const std::string_view part : split(text, ',')) {
+    const std::size_t equals = part.find('=');
+    int ranks = 0;
+    const char* const end = part.data() + part.size();
+    const bool good = equals != std::string_view::npos && equals > 0 &&
+                      std::from_chars(part.data() + equals + 1, end, ranks).ptr == end;
+    if (!good)
+      throw InputError("--mesh", fmt::format("expected axes such as \"r=2,u=4\", slowest links first, got {}",
+                                             in_quotes(text)));
+    extents.push_back({std::string(part.substr(0, equals)), ranks});
+  }
+  return Mesh(std::move(extents));
+}
+
+Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerShape& shape) {
+  const std::vector<Half> halves = parse(expression);
+  const Half &attention = halves.front(), &mlp = halves.back();
+  check_axes(attention, mesh, "attention");
+  check_axes(mlp, mesh, "MLP");
+  const Refined refined = refine(mesh, kv_ranks(attention, mesh, shape));
+  return {std::string(expression), refined.mesh, table_of(attention, refined) | table_of(mlp, refined)};
+}
+
+Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape, int ulysses) {
+  std::vector<std::string> axes;
+  for (const Half& half : parse(expression))
+    for (const Term& term : half)
+      for (const std::string& axis : term.axes)
+        if (std::ranges::find(axes, axis) == axes.end()) axes.push_back(axis);
+  if (axes.size() == 1) return Mesh({{axes[0], degree}});
+  if (axes.size() > 2)
+    throw InputError("--mesh", fmt::format("expected the ranks of each of the {} axes of the strategy, such as "
+                                           "\"r=2,u=4\"",
+                                           axes.size()));
+  int inner = ulysses > 0 ? ulysses : static_cast<int>(std::gcd(shape.k, std::int64_t{degree}));
+  if (ulysses <= 0 && inner == degree && degree % 2 == 0) inner /= 2;  // a ring of one is no ring
+  if (degree % inner != 0)
+    throw InputError("--mesh", fmt::format("expected {} ranks to divide by {}, got a rest", degree, inner));
+  return Mesh({{axes[0], degree / inner}, {axes[1], inner}});
+}
+
+}  // namespace ithaca

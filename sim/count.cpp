@@ -101,16 +101,19 @@ Count count(const Program& p, int rank) {
   return total;
 }
 
-bool symmetric(const Program& p) {
-  const int ranks = p.mesh().ranks();
+AxisList uneven_axes(const Program& p) {
+  AxisList uneven;
   for (const Step& step : p.steps()) {
+    if (!std::holds_alternative<Attend>(step.op) && !std::holds_alternative<AttendGrad>(step.op)) continue;
+    AxisList along;
+    for (const Cut& cut : p.type(step.in[0]).find(DimName::L)->over) along.push_back(cut.axis);
     const std::int64_t first = attention_pairs(p, step, 0);
-    if (first == 0 && !std::holds_alternative<Attend>(step.op) && !std::holds_alternative<AttendGrad>(step.op))
-      continue;
-    for (int rank = 1; rank < ranks; ++rank)
-      if (attention_pairs(p, step, rank) != first) return false;
+    const auto differs = [&](int rank) { return attention_pairs(p, step, rank) != first; };
+    if (!std::ranges::any_of(p.mesh().group(0, along), differs)) continue;
+    for (const Axis axis : along)
+      if (!contains(uneven, axis)) uneven.push_back(axis);
   }
-  return true;
+  return uneven;
 }
 
 }  // namespace ithaca

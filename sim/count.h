@@ -49,7 +49,8 @@ Work work_of(const Program&, const Step&, int rank);
 /// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other steps.
 std::int64_t attention_pairs(const Program&, const Step&, int rank);
 
-/// Whether every rank has the same work.
-bool symmetric(const Program&);
+/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks for all.
+AxisList uneven_axes(const Program&);
+inline bool symmetric(const Program& p) { return uneven_axes(p).empty(); }
 
 }  // namespace ithaca

@@ -8,17 +8,17 @@ namespace {
 
 class Simulation {
  public:
-  Simulation(const Program& p, const CostModel& cost)
-      : p_(p),
-        cost_(cost),
-        ranks_(symmetric(p) ? 1 : p.mesh().ranks()),
-        ready_(p.values().size() * ranks(), 0),
-        begun_(p.steps().size() * ranks(), 0),
-        free_(lanes() * ranks(), 0),
-        compute_(ranks(), 0),
-        comm_(ranks(), 0) {}
+  Simulation(const Program& p, const CostModel& cost) : p_(p), cost_(cost), uneven_(uneven_axes(p)) {
+    ranks_ = p.mesh().group(0, uneven_);
+    ready_.resize(p.values().size() * ranks_.size());
+    begun_.resize(p.steps().size() * ranks_.size());
+    free_.resize((p.mesh().extents().size() + 1) * ranks_.size());
+    compute_.resize(ranks_.size());
+    comm_.resize(ranks_.size());
+  }
 
   Timeline run(const Schedule& schedule) && {
+    timeline_.spans.reserve(schedule.size() * ranks_.size());
     for (const Slot& slot : schedule) issue(slot);
     timeline_.compute_s = std::ranges::max(compute_);
     timeline_.comm_s = std::ranges::max(comm_);
@@ -27,48 +27,49 @@ class Simulation {
   }
 
  private:
-  std::size_t ranks() const { return static_cast<std::size_t>(ranks_); }
-  std::size_t lanes() const { return p_.mesh().extents().size() + 1; }
-  std::size_t at(std::size_t index, int rank) const { return index * ranks() + static_cast<std::size_t>(rank); }
+  std::size_t at(std::size_t index, std::size_t who) const { return index * ranks_.size() + who; }
 
   void issue(const Slot& slot) {
-    const Step& step = p_.steps()[slot.step];
-    const Traffic t = traffic_of(p_, step);
-    if (t.wire == Wire::none || ranks_ == 1) {
-      for (int rank = 0; rank < ranks_; ++rank) span(slot, t, rank, begin_of(slot, rank));
-      return;
-    }
-    std::vector<double> begin(ranks());
-    for (int rank = 0; rank < ranks_; ++rank) begin[static_cast<std::size_t>(rank)] = begin_of(slot, rank);
-    for (int rank = 0; rank < ranks_; ++rank) {
-      double last = 0;
-      for (const int peer : p_.mesh().group(rank, t.axes)) last = std::max(last, begin[static_cast<std::size_t>(peer)]);
-      span(slot, t, rank, last);
-    }
+    const Traffic t = traffic_of(p_, p_.steps()[slot.step]);
+    std::vector<double> begin(ranks_.size());
+    for (std::size_t who = 0; who < ranks_.size(); ++who) begin[who] = begin_of(slot, who);
+    for (std::size_t who = 0; who < ranks_.size(); ++who)
+      span(slot, t, who, t.wire == Wire::none ? begin[who] : last_of_group(begin, t, who));
   }
 
-  double begin_of(const Slot& slot, int rank) const {
-    double begin = free_[at(slot.lane, rank)];
-    for (const ValueId v : p_.steps()[slot.step].in) begin = std::max(begin, ready_[at(v, rank)]);
-    if (slot.after_begin >= 0)
-      begin = std::max(begin, begun_[at(static_cast<std::size_t>(slot.after_begin), rank)]);
+  double begin_of(const Slot& slot, std::size_t who) const {
+    double begin = free_[at(slot.lane, who)];
+    for (const ValueId v : p_.steps()[slot.step].in) begin = std::max(begin, ready_[at(v, who)]);
+    if (slot.after_begin >= 0) begin = std::max(begin, begun_[at(static_cast<std::size_t>(slot.after_begin), who)]);
     return begin;
   }
 
-  void span(const Slot& slot, const Traffic& t, int rank, double begin) {
+  /// A collective begins when the last of its group is ready.
+  double last_of_group(const std::vector<double>& begin, const Traffic& t, std::size_t who) const {
+    AxisList joined;
+    for (const Axis axis : t.axes)
+      if (contains(uneven_, axis)) joined.push_back(axis);
+    double last = 0;
+    for (const int peer : p_.mesh().group(ranks_[who], joined))
+      last = std::max(last, begin[static_cast<std::size_t>(p_.mesh().position(peer, uneven_))]);
+    return last;
+  }
+
+  void span(const Slot& slot, const Traffic& t, std::size_t who, double begin) {
     const Step& step = p_.steps()[slot.step];
-    const double seconds = cost_.seconds(p_, step, rank), end = begin + seconds;
-    begun_[at(slot.step, rank)] = begin;
-    free_[at(slot.lane, rank)] = end;
-    for (const ValueId v : step.out) ready_[at(v, rank)] = end;
-    (t.wire == Wire::none ? compute_ : comm_)[static_cast<std::size_t>(rank)] += seconds;
-    timeline_.spans.push_back({rank, slot.step, slot.lane, begin, end});
+    const double seconds = cost_.seconds(p_, step, ranks_[who]), end = begin + seconds;
+    begun_[at(slot.step, who)] = begin;
+    free_[at(slot.lane, who)] = end;
+    for (const ValueId v : step.out) ready_[at(v, who)] = end;
+    (t.wire == Wire::none ? compute_ : comm_)[who] += seconds;
+    timeline_.spans.push_back({ranks_[who], slot.step, slot.lane, begin, end});
     timeline_.end_s = std::max(timeline_.end_s, end);
   }
 
   const Program& p_;
   const CostModel& cost_;
-  int ranks_;
+  AxisList uneven_;
+  std::vector<int> ranks_;  ///< those that are simulated, ordered by position over the uneven axes
   std::vector<double> ready_, begun_, free_, compute_, comm_;
   Timeline timeline_;
 };

@@ -3,7 +3,8 @@
 //     begin = max(end of operands, lane free, begin of the step prefetch waits for)   a collective: over its group
 //     end   = begin + seconds
 //
-// One rank is simulated where all have the same work, else all of them, joined at collectives.
+// Ranks that differ only along axes where all have the same work are simulated once; the others are joined at
+// their collectives.
 #pragma once
 
 #include "sim/cost.h"

@@ -1,0 +1,40 @@
+// planner/price.h -- everything the model says of one strategy for one job.
+#pragma once
+
+#include <string>
+
+#include "models/catalog.h"
+#include "models/model_spec.h"
+#include "sim/memory.h"
+#include "sim/overheads.h"
+#include "sim/time.h"
+
+namespace ithaca {
+
+/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one micro-batch.
+struct Job {
+  std::string model;      ///< a name for people; the shape is what counts
+  LayerShape shape;       ///< b = batch, L = seq
+  std::int64_t layers = 1;
+  Cluster cluster;
+  int gpus = 1;
+  bool overlap = true;    ///< schedule: overlapped, else blocking
+};
+
+struct PricedStrategy {
+  Arrangement arrangement;
+  bool recompute = false;
+  Count count;            ///< one layer, rank 0
+  ModelMemory memory;     ///< all layers
+  Overheads overheads;
+  StepTime time;          ///< all layers
+  std::int64_t peak_bytes() const { return memory.peak_bytes + overheads.bytes(); }
+};
+
+/// Throws InputError when the strategy is impossible.  `mesh` in the axes of the expression.
+PricedStrategy price(const Job&, const std::string& strategy, const Mesh& mesh, bool recompute);
+
+/// The layer a price speaks of.
+Layer layer_of(const Job&, const Arrangement&, bool recompute);
+
+}  // namespace ithaca

@@ -1,0 +1,166 @@
+#include "sim/cluster.h"
+
+#include "models/data_dir.h"
+#include "models/nearest.h"
+#include "models/yaml.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ithaca {
+namespace {
+
+constexpr std::int64_t most_gpus = 1 << 20;
+
+std::optional<Port> read_port(const Yaml& yaml, std::string_view key, std::string_view detail) {
+  const std::optional<Yaml> port = yaml.find(key);
+  if (!port) return std::nullopt;
+  port->allow({detail, "datasheet", "nccl"});
+  port->at(detail).integer(1, 1024);
+  return Port{port->at("datasheet").bandwidth_bytes_per_s(),
+              port->at("nccl").bandwidth_bytes_per_s()};
+}
+
+Gpu read_gpu(const Yaml& yaml) {
+  yaml.allow({"name", "source", "bf16", "fp8", "matmul", "matmul_source", "memory", "memory_source",
+              "memory_bandwidth", "power_w", "nvlink", "pcie"});
+  Gpu gpu;
+  gpu.name = yaml.at("name").text();
+  gpu.source = yaml.at("source").text();
+  gpu.bf16_flops_per_s = yaml.at("bf16").flops_per_s();
+  if (const auto fp8 = yaml.find("fp8")) gpu.fp8_flops_per_s = fp8->flops_per_s();
+  if (const auto matmul = yaml.find("matmul")) {
+    gpu.matmul_flops_per_s = matmul->flops_per_s();
+    gpu.matmul_source = yaml.at("matmul_source").text();
+    if (*gpu.matmul_flops_per_s > gpu.bf16_flops_per_s)
+      matmul->fail(
+          fmt::format("expected at most the peak bf16, got {}", in_quotes(matmul->text())));
+  }
+  gpu.memory_bytes = yaml.at("memory").bytes();
+  if (const auto source = yaml.find("memory_source")) gpu.memory_source = source->text();
+  gpu.memory_bandwidth_bytes_per_s = yaml.at("memory_bandwidth").bandwidth_bytes_per_s();
+  if (const auto power = yaml.find("power_w")) gpu.power_w = power->positive();
+  gpu.nvlink = read_port(yaml, "nvlink", "links");
+  gpu.pcie = read_port(yaml, "pcie", "generation");
+  return gpu;
+}
+
+Link read_link(const Yaml& yaml) {
+  yaml.allow({"kind", "bandwidth", "datasheet", "latency"});
+  Link link;
+  link.kind = yaml.at("kind").text();
+  link.bandwidth_bytes_per_s = yaml.at("bandwidth").bandwidth_bytes_per_s();
+  link.latency_s = yaml.at("latency").seconds();
+  if (const auto sheet = yaml.find("datasheet"))
+    link.datasheet_bytes_per_s = sheet->bandwidth_bytes_per_s();
+  return link;
+}
+
+/// A preset's name, or the whole description in place.
+Gpu gpu_of(const Yaml& yaml) {
+  if (yaml.is_map()) return read_gpu(yaml);
+  const std::string name = yaml.text();
+  const std::vector<std::string> names = gpu_names();
+  if (std::ranges::binary_search(names, name)) return load_gpu(name);
+  const std::string hint = did_you_mean(name, names);
+  yaml.fail(
+      fmt::format("expected a GPU of cluster_specs/gpus or its description as a map, got {}{}",
+                  in_quotes(name), hint));
+}
+
+void read_links(const Yaml& links, Cluster& cluster) {
+  links.allow({"intra", "node", "inter"});
+  cluster.intra = read_link(links.at("intra"));
+  cluster.inter = read_link(links.at("inter"));
+  const std::optional<Yaml> node = links.find("node");
+  if (!node) return;
+  if (cluster.fast_domain_gpus >= cluster.gpus_per_node) {
+    node->fail("expected no such link where the fast domain holds the whole node");
+  }
+  cluster.node = read_link(*node);
+}
+
+void read_sizes(const Yaml& yaml, Cluster& cluster) {
+  cluster.gpus_per_node = yaml.at("gpus_per_node").integer(1, most_gpus);
+  cluster.fast_domain_gpus = yaml.at("fast_domain_gpus").integer(1, most_gpus);
+  const auto [small, large] = std::minmax(cluster.gpus_per_node, cluster.fast_domain_gpus);
+  if (large % small != 0) {
+    yaml.at("fast_domain_gpus")
+        .fail(fmt::format("expected a divisor or a multiple of gpus_per_node {}, got {}",
+                          cluster.gpus_per_node, cluster.fast_domain_gpus));
+  }
+}
+
+/// The share of a GPU cannot exceed what the NICs of its node carry.
+void read_nics(const Yaml& yaml, Cluster& cluster) {
+  cluster.nics_per_node = yaml.at("nics_per_node").integer(1, 1024);
+  cluster.nic_bytes_per_s = yaml.at("nic").bandwidth_bytes_per_s();
+  const double share = static_cast<double>(cluster.nics_per_node) * cluster.nic_bytes_per_s /
+                       static_cast<double>(cluster.gpus_per_node);
+  if (cluster.inter.bandwidth_bytes_per_s <= share * 1.001) return;
+  yaml.at("links")
+      .at("inter")
+      .at("bandwidth")
+      .fail(fmt::format(
+          "expected at most {:.6g} GB/s, a GPU's share of the node's NICs, got {:.6g} GB/s",
+          share / 1e9, cluster.inter.bandwidth_bytes_per_s / 1e9));
+}
+
+Cluster read_cluster(const Yaml& yaml) {
+  yaml.allow({"name", "source", "gpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
+              "base_latency", "links", "nics_per_node", "nic", "price"});
+  Cluster cluster;
+  cluster.name = yaml.at("name").text();
+  cluster.source = yaml.at("source").text();
+  cluster.gpu = gpu_of(yaml.at("gpu"));
+  read_sizes(yaml, cluster);
+  cluster.host_memory_bytes = yaml.at("host_memory").bytes();
+  cluster.base_latency_s = yaml.at("base_latency").seconds();
+  read_links(yaml.at("links"), cluster);
+  read_nics(yaml, cluster);
+  if (const auto price = yaml.find("price")) {
+    price->allow({"usd_per_node_hour", "source"});
+    cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};
+  }
+  return cluster;
+}
+
+/// The file a user means by a preset name or a path.
+std::string path_of(const std::string& name_or_path, const std::string& folder,
+                    std::string_view key) {
+  const std::vector<std::string> names = data_names(folder);
+  if (std::ranges::binary_search(names, name_or_path)) {
+    return (data_dir() / folder / (name_or_path + ".yaml")).string();
+  }
+  if (is_path(name_or_path)) return name_or_path;
+  const std::string hint = did_you_mean(name_or_path, names);
+  throw InputError(
+      key, fmt::format("expected a preset or a YAML file, got {}{}", in_quotes(name_or_path),
+                       hint.empty() ? ", see `ithaca clusters`" : hint));
+}
+
+}  // namespace
+
+const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
+  if (a / fast_domain_gpus == b / fast_domain_gpus) return intra;
+  if (a / gpus_per_node == b / gpus_per_node) return node ? *node : intra;
+  return inter;
+}
+
+Cluster load_cluster(const std::string& name_or_path) {
+  return read_cluster(Yaml::file(path_of(name_or_path, "cluster_specs", "cluster")));
+}
+
+Gpu load_gpu(const std::string& name_or_path) {
+  return read_gpu(Yaml::file(path_of(name_or_path, "cluster_specs/gpus", "gpu")));
+}
+
+std::vector<std::string> cluster_names() {
+  return data_names("cluster_specs");
+}
+
+std::vector<std::string> gpu_names() {
+  return data_names("cluster_specs/gpus");
+}
+
+}  // namespace ithaca

@@ -1,0 +1,74 @@
+// sim/cluster.h -- the machines: what a GPU can do and what lies between two of them.
+//
+// Read from cluster_specs/*.yaml and cluster_specs/gpus/*.yaml or a file of the same form.  GPUs
+// are numbered node by node; the fast domain (NVLink, NVSwitch) may be a part of a node, a node, or
+// several nodes (NVL72). Bandwidths are per GPU and direction: what NCCL assumes of the link, with
+// the vendor's figure beside it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ithaca {
+
+/// A kind of port of a GPU, one direction.
+struct Port {
+  double datasheet_bytes_per_s = 0;
+  double nccl_bytes_per_s = 0;  ///< what NCCL assumes when it plans
+};
+
+struct Gpu {
+  std::string name, source;
+  double bf16_flops_per_s = 0;               ///< dense peak
+  std::optional<double> fp8_flops_per_s;     ///< dense peak
+  std::optional<double> matmul_flops_per_s;  ///< best bf16 matmul measured, of any shape
+  std::string matmul_source;
+  std::int64_t memory_bytes = 0;  ///< as the driver reports it unless memory_source says otherwise
+  std::string memory_source;
+  double memory_bandwidth_bytes_per_s = 0;
+  double power_w = 0;
+  std::optional<Port> nvlink, pcie;
+};
+
+struct Link {
+  std::string kind;
+  double bandwidth_bytes_per_s = 0;  ///< per GPU, one direction
+  double latency_s = 0;              ///< per hop of a collective
+  std::optional<double> datasheet_bytes_per_s;
+};
+
+struct Price {
+  double usd_per_node_hour = 0;
+  std::string source;  ///< with its date: prices drift
+};
+
+struct Cluster {
+  std::string name, source;
+  Gpu gpu;
+  std::int64_t gpus_per_node = 0;
+  std::int64_t fast_domain_gpus = 0;  ///< divides gpus_per_node or is a multiple of it
+  double base_latency_s = 0;          ///< per collective, beside the hops
+  Link intra;                ///< within the fast domain; of a node without one, between its GPUs
+  std::optional<Link> node;  ///< between the fast domains of one node; nothing: as intra
+  Link inter;                ///< between nodes: one GPU's share of the NICs
+  std::int64_t nics_per_node = 0;
+  double nic_bytes_per_s = 0;          ///< of one NIC
+  std::int64_t host_memory_bytes = 0;  ///< of a node
+  std::optional<Price> price;
+
+  /// The link between two different GPUs, numbered from 0 node by node.
+  const Link& link(std::int64_t a, std::int64_t b) const;
+};
+
+/// A preset name or a path to a YAML file.
+/// InputError when it is unknown (with the nearest preset) or the file is wrong in any way.
+Cluster load_cluster(const std::string& name_or_path);
+Gpu load_gpu(const std::string& name_or_path);
+
+/// The presets, sorted.
+std::vector<std::string> cluster_names();
+std::vector<std::string> gpu_names();
+
+}  // namespace ithaca

@@ -38,6 +38,7 @@ Type laid(Type t, const Layout& layout) {
     dim.over.clear();
     for (const Placement& p : layout)
       if (p.dim == dim.name) dim.over.push_back(p.cut);
+    if (dim.name == DimName::k || dim.name == DimName::g) std::ranges::reverse(dim.over);
   }
   return t;
 }

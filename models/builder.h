@@ -22,7 +22,9 @@ struct Placement {
 };
 using Layout = boost::container::static_vector<Placement, 8>;
 Layout operator+(Layout, const Layout&);
-Type laid(Type, const Layout&);
+/// `t` lying as the layout says.  Tokens are cut from the outside in and heads from the inside out: tensor
+/// parallelism, innermost, owns its heads before Ulysses around it exchanges tokens for a share of them.
+Type laid(Type t, const Layout&);
 
 /// Ring attention: keys and values walk around `axis`; gradients of them walk with them.
 /// homing: dKV makes the full turn of N hops and comes home (ring-flash-attention); otherwise the backward walks
@@ -59,7 +61,8 @@ class Builder {
   Ids attend_grad(const Ids& q_k_v_o_lse_do, const AttendGrad& how);
   Ids merge(const Ids& o_lse_o2_lse2);
   ValueId cast(ValueId x, DType);
-  /// The value as `to` says, in one collective; x itself when it already lies so.
+  /// The value as `to` says; x itself when it already lies so.  One collective, or two when a sum is scattered over
+  /// some axes and copied over others.
   ValueId move(ValueId x, const Type& to);
   ValueId move(ValueId x, const Layout& to) { return move(x, laid(type(x), to)); }
   Ids shift(const Ids& values, Axis axis, int by);

@@ -20,6 +20,15 @@ AxisList extra_axes(const Type& q, const Type& k) {
   return extra;
 }
 
+/// `to`, but still partial on the axes where it holds copies of the sum.
+Type still_partial(const Type& from, Type to) {
+  const AxisList busy = axes_of(to);
+  for (const Axis axis : from.partial)
+    if (!contains(busy, axis)) to.partial.push_back(axis);
+  std::ranges::sort(to.partial);
+  return to;
+}
+
 }  // namespace
 
 void Builder::check_attention(std::string_view step, const Ids& in, Axis ring, int hops) const {
@@ -64,6 +73,8 @@ Ids Builder::merge(const Ids& in) {
 
 ValueId Builder::move(ValueId x, const Type& to) {
   if (type(x) == to) return x;
+  const Type scattered = still_partial(type(x), to);
+  if (scattered != to && scattered != type(x)) return move(move(x, scattered), to);
   (void)traffic_of(type(x), to, program_.mesh_);
   const Value from = value(x);
   const ValueId v = push(Move{}, {x}, from.name, to);

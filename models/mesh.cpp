@@ -11,9 +11,8 @@
 namespace ithaca {
 
 Mesh::Mesh(std::vector<Extent> extents) : extents_(std::move(extents)) {
-  if (extents_.size() > AxisList::static_capacity)
-    throw InputError("mesh", fmt::format("expected at most {} axes, got {}",
-                                         std::size_t{AxisList::static_capacity}, extents_.size()));
+  if (extents_.size() > max_axes)
+    throw InputError("mesh", fmt::format("expected at most {} axes, got {}", max_axes, extents_.size()));
   std::int64_t ranks = 1;
   for (auto it = extents_.begin(); it != extents_.end(); ++it) {
     if (it->ranks < 1)

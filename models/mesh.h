@@ -20,8 +20,11 @@ struct Axis {
   auto operator<=>(const Axis&) const = default;
 };
 
-/// Axes in order, major first.
-using AxisList = boost::container::static_vector<Axis, 8>;
+/// Axes a mesh may have.
+constexpr std::size_t max_axes = 8;
+
+/// Axes in order, major first; room for those of two types.
+using AxisList = boost::container::static_vector<Axis, 2 * max_axes>;
 
 class Mesh {
  public:

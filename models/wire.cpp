@@ -78,7 +78,7 @@ Wire wire_of(const Change& c) {
   if (c.scatters && !c.reduces && !c.gathers) return Wire::reduce_scatter;
   if (c.reduces && !c.gathers && !c.scatters && !c.exchanges) return Wire::all_reduce;
   if (!c.gathers && !c.reduces && !c.scatters && !c.exchanges) return Wire::none;
-  throw TypeError("move", "no single collective does this");
+  throw TypeError("move", "expected one collective, got a gather and a scatter at once; move in two steps");
 }
 
 /// Ways in which `to` cuts the value finer than `from` does.

@@ -70,10 +70,10 @@ void append(std::vector<Choice>& all, const Degrees& n, const Terms& attention, 
 }  // namespace
 
 std::vector<Choice> choices(int gpus, std::int64_t batch) {
-  static constexpr std::array rings{"ring", "ring_zigzag", "kv_gather", "kv_gather_zigzag"};
+  static constexpr std::array rings{"ring_zigzag", "kv_gather_zigzag", "ring", "kv_gather"};
   std::vector<Choice> all;
   for (const Degrees& n : factorisations(gpus, batch))
-    for (std::size_t ring = 0; ring < (n.r > 1 ? rings.size() : 1); ++ring)
+    for (std::size_t ring = 0; ring < (n.r > 16 ? 2 : n.r > 1 ? rings.size() : 1); ++ring)
       for (const char* const tp : {"tp_sp", "tp"}) {
         if (n.t == 1 && tp != std::string_view("tp_sp")) continue;
         for (const char* const keep : {"_zero3", "_ddp"}) {

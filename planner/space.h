@@ -2,7 +2,8 @@
 //
 // N = p r u t: samples, a ring (or gathered keys), Ulysses, tensor parallelism, from slow links to fast.  The MLP
 // follows the tokens of attention, or is tensor-parallel over the innermost axes.  Weights are kept whole or
-// sharded over all axes that do not split them.  Each choice with and without recomputation.
+// sharded over all axes that do not split them.  Each choice with and without recomputation.  Beyond 16 ranks a ring
+// or gather deals its tokens in zigzag only: blocks send the same bytes and leave causal work uneven.
 #pragma once
 
 #include <string>

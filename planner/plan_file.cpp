@@ -1,0 +1,122 @@
+#include "planner/plan_file.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "models/error.h"
+#include "models/yaml.h"
+
+namespace ithaca {
+namespace {
+
+constexpr std::int64_t most = std::int64_t{1} << 40;
+
+const char* text_of(bool b) { return b ? "true" : "false"; }
+const char* text_of(Norm norm) { return norm == Norm::rms ? "rms" : "layer"; }
+const char* text_of(Act act) { return act == Act::swiglu ? "swiglu" : act == Act::geglu ? "geglu" : "gelu"; }
+
+std::string layer_text(const LayerShape& s) {
+  std::string text;
+  const auto put = [&](const char* key, const auto& value) { text += fmt::format("  {}: {}\n", key, value); };
+  put("d", s.d), put("i", s.i), put("k", s.k), put("g", s.g), put("e", s.e);
+  put("norm", text_of(s.norm)), put("act", text_of(s.act)), put("rope", text_of(s.rope));
+  put("rope_theta", s.rope_theta), put("fused_qkv", text_of(s.fused_qkv));
+  put("qkv_bias", text_of(s.qkv_bias)), put("o_bias", text_of(s.o_bias)), put("mlp_bias", text_of(s.mlp_bias));
+  put("qk_norm", text_of(s.qk_norm)), put("post_norms", text_of(s.post_norms));
+  put("parallel_residual", text_of(s.parallel_residual));
+  return text;
+}
+
+LayerShape read_layer(const Yaml& y) {
+  y.allow({"d", "i", "k", "g", "e", "norm", "act", "rope", "rope_theta", "fused_qkv", "qkv_bias", "o_bias",
+           "mlp_bias", "qk_norm", "post_norms", "parallel_residual"});
+  LayerShape s;
+  const auto size = [&](const char* key) { return y.at(key).integer(1, most); };
+  s.d = size("d"), s.i = size("i"), s.k = size("k"), s.g = size("g"), s.e = size("e");
+  s.norm = y.at("norm").one_of({"rms", "layer"}) == "rms" ? Norm::rms : Norm::layer;
+  const std::string act = y.at("act").one_of({"swiglu", "geglu", "gelu"});
+  s.act = act == "swiglu" ? Act::swiglu : act == "geglu" ? Act::geglu : Act::gelu;
+  s.rope_theta = y.at("rope_theta").positive();
+  const auto flag = [&](const char* key) { return y.at(key).boolean(); };
+  s.rope = flag("rope"), s.fused_qkv = flag("fused_qkv"), s.qkv_bias = flag("qkv_bias");
+  s.o_bias = flag("o_bias"), s.mlp_bias = flag("mlp_bias"), s.qk_norm = flag("qk_norm");
+  s.post_norms = flag("post_norms"), s.parallel_residual = flag("parallel_residual");
+  return s;
+}
+
+Mesh read_mesh(const Yaml& y) {
+  std::vector<Mesh::Extent> extents;
+  for (const std::string& axis : y.keys())
+    extents.push_back({axis, static_cast<int>(y.at(axis).integer(1, 1 << 24))});
+  return Mesh(std::move(extents));
+}
+
+void read_prediction(const Yaml& y, PlanFile& plan) {
+  y.allow({"step", "peak", "sent"});
+  plan.step_s = y.at("step").seconds();
+  plan.peak_bytes = y.at("peak").bytes();
+  plan.sent_bytes = y.at("sent").text() == "0 B" ? 0 : y.at("sent").bytes();
+}
+
+}  // namespace
+
+std::string to_yaml(const PlanFile& plan) {
+  std::string mesh;
+  for (const Mesh::Extent& extent : plan.mesh.extents())
+    mesh += fmt::format("{}{}: {}", mesh.empty() ? "" : ", ", extent.name, extent.ranks);
+  const Job& job = plan.job;
+  return fmt::format(
+      "schema: ithaca/1\nkind: plan\nmodel: \"{}\"\nlayers: {}\nlayer:\n{}batch: {}\nseq: {}\ncluster: \"{}\"\n"
+      "gpus: {}\nmesh: {{{}}}\nstrategy: \"{}\"\nrecompute: {}\nschedule: {}\n"
+      "predicted: {{step: \"{:.6g} s\", peak: \"{} B\", sent: \"{} B\"}}\n",
+      job.model, job.layers, layer_text(job.shape), job.shape.b, job.shape.L, plan.cluster, job.gpus, mesh,
+      plan.strategy, plan.recompute ? "full" : "none", job.overlap ? "overlapped" : "blocking", plan.step_s,
+      plan.peak_bytes, plan.sent_bytes);
+}
+
+PlanFile load_plan(const std::string& path) {
+  const Yaml y = Yaml::file(path);
+  y.allow({"schema", "kind", "model", "layers", "layer", "batch", "seq", "cluster", "gpus", "mesh", "strategy",
+           "recompute", "schedule", "predicted"});
+  (void)y.at("schema").one_of({"ithaca/1"});
+  (void)y.at("kind").one_of({"plan"});
+  PlanFile plan;
+  plan.job.model = y.at("model").text();
+  plan.job.layers = y.at("layers").integer(1, most);
+  plan.job.shape = read_layer(y.at("layer"));
+  plan.job.shape.b = y.at("batch").integer(1, most);
+  plan.job.shape.L = y.at("seq").integer(1, most);
+  plan.cluster = y.at("cluster").text();
+  plan.job.cluster = load_cluster(plan.cluster);
+  plan.job.gpus = static_cast<int>(y.at("gpus").integer(1, 1 << 24));
+  plan.mesh = read_mesh(y.at("mesh"));
+  if (plan.mesh.ranks() != plan.job.gpus)
+    y.at("mesh").fail(fmt::format("expected axes that multiply to gpus = {}, got {}", plan.job.gpus,
+                                  plan.mesh.ranks()));
+  plan.strategy = y.at("strategy").text();
+  plan.recompute = y.at("recompute").one_of({"none", "full"}) == "full";
+  plan.job.overlap = y.at("schedule").one_of({"blocking", "overlapped"}) == "overlapped";
+  if (const auto predicted = y.find("predicted")) read_prediction(*predicted, plan);
+  return plan;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  const std::filesystem::path target(path);
+  std::error_code error;
+  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
+  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
+  std::ofstream out(temporary, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw EnvironmentError(fmt::format("{}: cannot be written", path));
+  std::filesystem::rename(temporary, target, error);
+  if (error) {
+    std::filesystem::remove(temporary);
+    throw EnvironmentError(fmt::format("{}: cannot be written: {}", path, error.message()));
+  }
+}
+
+}  // namespace ithaca

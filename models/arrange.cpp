@@ -1,5 +1,6 @@
 // The language of catalog.h: expressions to tables on a mesh.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -52,10 +53,28 @@ const StrategyRow* find_row(std::string_view name) {
   return it == strategy_rows().end() ? nullptr : &*it;
 }
 
+/// The nearest known name, one that continues the word, or else all of them.
+std::string hint_for(std::string_view name) {
+  std::vector<std::string> known = published_strategies(), rows;
+  for (const StrategyRow& row : strategy_rows()) rows.emplace_back(row.name);
+  known.insert(known.end(), rows.begin(), rows.end());
+  if (!name.empty()) {
+    if (std::string near = did_you_mean(name, known); !near.empty()) return near;
+    for (const std::string& longer : known)
+      if (longer.starts_with(name)) return fmt::format(", did you mean {}?", in_quotes(longer));
+  }
+  return fmt::format(", known are {}", fmt::join(rows, ", "));
+}
+
 [[noreturn]] void refuse_name(std::string_view name) {
-  std::vector<std::string> known = published_strategies();
-  for (const StrategyRow& row : strategy_rows()) known.emplace_back(row.name);
-  throw InputError(flag, fmt::format("expected a strategy, got {}{}", in_quotes(name), did_you_mean(name, known)));
+  throw InputError(flag, fmt::format("expected a strategy, got {}{}", in_quotes(name), hint_for(name)));
+}
+
+[[noreturn]] void refuse_suffix(std::string_view name, const StrategyRow& row) {
+  throw InputError(flag, fmt::format("expected a strategy, got {}, {} takes {}", in_quotes(name), row.name,
+                                     row.deals           ? "_zigzag or _stripes, then _zero3 or _ddp"
+                                     : row.keeps_weights ? "_zero3 or _ddp only"
+                                                         : "no suffix"));
 }
 
 Term parse_name(std::string_view name) {
@@ -66,9 +85,9 @@ Term parse_name(std::string_view name) {
   if (strip(base, "_zigzag")) term.deal = Deal::zigzag;
   if (strip(base, "_stripes")) term.deal = Deal::stripes;
   term.row = find_row(base);
-  if (term.row == nullptr || (kept && !term.row->keeps_weights) ||
-      (term.deal != Deal::blocks && !term.row->deals))
-    refuse_name(name);
+  if (term.row == nullptr) refuse_name(name);
+  if ((kept && !term.row->keeps_weights) || (term.deal != Deal::blocks && !term.row->deals))
+    refuse_suffix(name, *term.row);
   return term;
 }
 
@@ -83,8 +102,8 @@ Term parse_term(std::string_view text) {
   for (const std::string_view axis : split(text.substr(open + 1, text.size() - open - 2), ','))
     term.axes.emplace_back(axis);
   if (term.axes.size() != term.row->axes.size())
-    throw InputError(flag, fmt::format("{}: expected {} axes, got {}", term.row->name, term.row->axes.size(),
-                                       term.axes.size()));
+    throw InputError(flag, fmt::format("{}: expected {}, got {}", term.row->name,
+                                       term.row->axes.size() == 1 ? "1 axis" : "2 axes", term.axes.size()));
   return term;
 }
 
@@ -94,8 +113,14 @@ std::vector<Half> parse(std::string_view expression) {
     halves.emplace_back();
     for (const std::string_view term : split(half, '*')) halves.back().push_back(parse_term(term));
   }
-  if (halves.size() > 2) throw InputError(flag, "expected at most two halves: attention | mlp");
+  if (halves.size() > 2) throw InputError(flag, fmt::format("expected at most two halves, attention | mlp, got {}", halves.size()));
   return halves;
+}
+
+std::string axis_names(const Mesh& mesh) {
+  std::string names;
+  for (const Mesh::Extent& extent : mesh.extents()) names += (names.empty() ? "" : ", ") + extent.name;
+  return names;
 }
 
 /// Every axis of the mesh exactly once, and no other.
@@ -103,8 +128,11 @@ void check_axes(const Half& half, const Mesh& mesh, const char* which) {
   std::map<std::string, int> uses;
   for (const Term& term : half)
     for (const std::string& axis : term.axes) {
-      (void)mesh.axis(axis);
-      if (++uses[axis] > 1) throw InputError(flag, fmt::format("axis {} is used twice by the {} half", axis, which));
+      if (std::ranges::find(mesh.extents(), axis, &Mesh::Extent::name) == mesh.extents().end())
+        throw InputError(flag, fmt::format("expected one of the mesh's axes {}, got {}", axis_names(mesh),
+                                           in_quotes(axis)));
+      if (++uses[axis] > 1)
+        throw InputError(flag, fmt::format("expected each axis once in the {} half, got {} twice", which, axis));
     }
   for (const Mesh::Extent& extent : mesh.extents())
     if (!uses.contains(extent.name))
@@ -127,7 +155,7 @@ std::map<std::string, int> kv_ranks(const Half& attention, const Mesh& mesh, con
       const auto own = static_cast<int>(std::gcd(k, std::int64_t{n}));
       if (g % (n / own) != 0)
         throw InputError(flag, fmt::format("{}: expected {} heads to divide by the {} ranks of axis {}, got {} KV "
-                                           "heads of {} queries each",
+                                           "heads of {} queries each, use a degree that divides the heads",
                                            term->row->name, shape.h(), n, term->axes[i], shape.k, shape.g));
       kv[term->axes[i]] = own;
       k /= own;
@@ -182,9 +210,10 @@ Mesh parse_mesh(std::string_view text) {
     const std::size_t equals = part.find('=');
     int ranks = 0;
     const char* const end = part.data() + part.size();
+    std::from_chars_result read{};
     const bool good = equals != std::string_view::npos && equals > 0 &&
-                      std::from_chars(part.data() + equals + 1, end, ranks).ptr == end;
-    if (!good)
+                      (read = std::from_chars(part.data() + equals + 1, end, ranks)).ptr == end;
+    if (!good || read.ec != std::errc{})
       throw InputError("--mesh", fmt::format("expected axes such as \"r=2,u=4\", slowest links first, got {}",
                                              in_quotes(text)));
     extents.push_back({std::string(part.substr(0, equals)), ranks});

@@ -61,17 +61,18 @@ void Builder::check_divides(const Value& v) const {
       const int n = mesh.ranks(cut.axis);
       const std::int64_t parts = cut.deal == Deal::zigzag ? 2 * n : n;
       if (size % parts != 0)
-        throw TypeError(v.name, fmt::format("dim {} = {}: expected a multiple of {} to lie {} over axis {} = "
-                                            "{}, got {}",
-                                            name_of(dim.name), dim.size, dim.size / size * parts,
-                                            name_of(cut.deal), mesh.name(cut.axis), n, dim.size));
+        throw TypeError(v.name, fmt::format("expected dim {} a multiple of {} to lie in {} on the {} ranks of "
+                                            "axis {}, got {}, use another size or fewer ranks",
+                                            name_of(dim.name), dim.size / size * parts, name_of(cut.deal), n,
+                                            mesh.name(cut.axis), dim.size));
       size /= n;
     }
   }
   AxisList axes = axes_of(v.type);
   std::ranges::sort(axes);
   if (std::ranges::adjacent_find(axes) != axes.end())
-    throw TypeError(v.name, fmt::format("{} lies on one axis in two ways", to_string(v.type, mesh)));
+    throw TypeError(v.name, fmt::format("expected one use of each axis, got {}, use another axis",
+                                        to_string(v.type, mesh)));
 }
 
 ValueId Builder::add_value(std::string name, const Type& t, Role role) {
@@ -141,22 +142,24 @@ ValueId Builder::einsum(std::string name, ValueId a, ValueId b, std::initializer
 
 ValueId Builder::einsum(std::string name, ValueId a, ValueId b, const Dims& order) {
   const Type &ta = type(a), &tb = type(b);
-  if (!ta.flat.empty() || !tb.flat.empty()) refuse(name, ta.flat.empty() ? b : a, "gather the flat shard first");
+  if (!ta.flat.empty() || !tb.flat.empty()) refuse(name, ta.flat.empty() ? b : a, 
+      "expected a whole value, got a flat shard; gather it first");
   Type y{ta.dtype, order, {}, {}};
   for (Dim& dim : y.dims) dim.over = (has_dim(ta, dim.name) ? ta : tb).find(dim.name)->over;
-  for (const auto& [t, other] : {std::pair{&ta, b}, std::pair{&tb, a}}) {
+  for (const auto& [mine, other] : {std::pair{a, b}, std::pair{b, a}}) {
+    const Type* const t = &type(mine);
     for (const Dim& dim : t->dims) {
       const Dim* twin = type(other).find(dim.name);
       if (twin != nullptr && *twin != dim)
-        refuse(name, other, fmt::format("dim {} lies differently in the two operands: {} and {}",
-                                        name_of(dim.name), to_string(ta, program_.mesh_),
-                                        to_string(tb, program_.mesh_)));
+        refuse(name, other, fmt::format("expected dim {} to lie as in {} {}; move one of them",
+                                        name_of(dim.name), value(mine).name, to_string(*t, program_.mesh_)));
       require(twin != nullptr || has_dim(y, dim.name), "an einsum sums over a dim of one operand only");
     }
     add_contracted(y, *t, y);
     for (const Axis axis : t->partial) {
       if (contains(axes_of(type(other)), axis))
-        refuse(name, other, fmt::format("expected copies on axis {}, where the other operand is a partial sum",
+        refuse(name, other, fmt::format("expected copies on axis {}, where the other operand is a partial sum; "
+                                        "settle that first",
                                         program_.mesh_.name(axis)));
       add_partial(y, axis);
     }
@@ -178,8 +181,8 @@ ValueId Builder::bias(std::string name, ValueId x, ValueId bias) {
   need_settled(name, {x, bias});
   for (const Dim& dim : type(bias).dims)
     if (const Dim* of_x = type(x).find(dim.name); of_x == nullptr || *of_x != dim)
-      refuse(name, bias, fmt::format("dim {} does not lie as in {} {}", name_of(dim.name), value(x).name,
-                                     to_string(type(x), program_.mesh_)));
+      refuse(name, bias, fmt::format("expected dim {} to lie as in {} {}; move one of them", name_of(dim.name),
+                                     value(x).name, to_string(type(x), program_.mesh_)));
   const Type t = type(x);
   return push(Bias{}, {x, bias}, std::move(name), t);
 }
@@ -195,8 +198,12 @@ ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
   need_settled(name, in);
   for (const Dim& dim : type(in[1]).dims) {
     const Dim* of_x = type(in[0]).find(dim.name);
-    if (of_x == nullptr) refuse(name, in[0], fmt::format("has no dim {}", name_of(dim.name)));
+    if (of_x == nullptr)
+      refuse(name, in[0], fmt::format("expected a dim {} to normalize, got none", name_of(dim.name)));
     need_whole(name, in[0], *of_x);
+    if (*of_x != dim)
+      refuse(name, in[1], fmt::format("expected dim {} to lie as in {} {}; gather it first", name_of(dim.name),
+                                      value(in[0]).name, to_string(type(in[0]), program_.mesh_)));
   }
   const Type t = type(in[0]);
   return push(Normalize{kind}, in, std::move(name), t);
@@ -235,7 +242,7 @@ ValueId Builder::rope(std::string name, ValueId x, double theta, bool inverse) {
   const Dim* e = type(x).find(DimName::e);
   if (e == nullptr || type(x).find(DimName::L) == nullptr) refuse(name, x, "expected dims L and e");
   need_whole(name, x, *e);
-  if (e->size % 2 != 0) refuse(name, x, "expected an even head dimension for rotary positions");
+  if (e->size % 2 != 0) refuse(name, x, fmt::format("expected an even head dimension for rotary positions, got {}", e->size));
   const Type t = type(x);
   return push(Rope{theta, inverse}, {x}, std::move(name), t);
 }

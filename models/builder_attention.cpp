@@ -93,6 +93,11 @@ Ids Builder::shift(const Ids& values, Axis axis, int by) {
 }
 
 Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
+  for (const ValueId x : {q, k, v})
+    if (const Dim& L = *type(x).find(DimName::L);
+        std::ranges::find(L.over, ring.axis, &Cut::axis) == L.over.end())
+      refuse("ring", x, fmt::format("expected dim L to lie over the ring's axis {}; split the sequence over it",
+                                    program_.mesh_.name(ring.axis)));
   const std::size_t first = program_.steps_.size();
   const int n = program_.mesh_.ranks(ring.axis);
   const DType dtype = type(q).dtype;

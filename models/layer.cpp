@@ -1,8 +1,11 @@
 #include "models/layer.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "models/backward.h"
+#include "models/error.h"
 
 namespace ithaca {
 namespace {
@@ -20,7 +23,8 @@ class Writer {
     if (o_.recompute) b_.begin_recompute(s_.attention.weights.serve_backward && s_.mlp.weights.serve_backward);
     const ValueId attn = attention(x);
     const ValueId r = n_.parallel_residual ? x : b_.add("r", x, attn);
-    const ValueId y = b_.add("y", n_.parallel_residual ? b_.add("r", x, attn) : r, mlp(r));
+    const ValueId both = n_.parallel_residual ? b_.add("r", x, attn) : r;
+    const ValueId y = b_.add("y", both, mlp(r));
     if (o_.recompute) b_.end_recompute();
     layer.x = x;
     layer.y = y;
@@ -144,10 +148,26 @@ class Writer {
   std::vector<ValueId> stored_;
 };
 
+/// Sizes are at least one, and what one rank would compute can be counted in 64 bits.
+void check_sizes(const LayerShape& n, const Mesh& mesh) {
+  for (const auto& [name, size] : {std::pair{b, n.b}, {L, n.L}, {d, n.d}, {k, n.k}, {g, n.g}, {e, n.e}, {i, n.i}})
+    if (size < 1)
+      throw TypeError("shape", fmt::format("{}: expected at least 1, got {}", name_of(name), size));
+  const auto tokens = static_cast<double>(n.b) * static_cast<double>(n.L), c = static_cast<double>(n.k * n.e);
+  const auto a = c * static_cast<double>(n.g), hidden = static_cast<double>(n.d);
+  const double weights = 2 * hidden * (a + c) + 3 * hidden * static_cast<double>(n.i);
+  const double operations = tokens * (8 * weights + 18 * a * static_cast<double>(n.L));
+  if (const double each = operations / mesh.ranks(); each >= 0x1p63)
+    throw TypeError("shape", fmt::format("expected a layer of fewer than 2^63 operations a rank, got {:.3g}, use "
+                                         "fewer tokens",
+                                         each));
+}
+
 }  // namespace
 
 Layer layer_program(const LayerShape& shape, const Strategy& strategy, const Mesh& mesh,
                     const LayerOptions& options) {
+  check_sizes(shape, mesh);
   return Writer(shape, strategy, mesh, options).write();
 }
 

@@ -20,7 +20,7 @@ Mesh::Mesh(std::vector<Extent> extents) : extents_(std::move(extents)) {
                                            it->ranks));
     const bool again =
         std::any_of(extents_.begin(), it, [&](const Extent& x) { return x.name == it->name; });
-    if (again) throw InputError("mesh", fmt::format("axis {} is given twice", it->name));
+    if (again) throw InputError("mesh", fmt::format("expected axes of different names, got {} twice", it->name));
     ranks *= it->ranks;
     if (ranks > std::numeric_limits<int>::max())
       throw InputError("mesh", "expected fewer than 2^31 ranks");

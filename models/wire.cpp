@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "models/error.h"
 
@@ -72,13 +73,13 @@ Change change_of(const Type& from, const Type& to, const AxisList& axes) {
   return c;
 }
 
-Wire wire_of(const Change& c) {
+std::optional<Wire> wire_of(const Change& c) {
   if (c.exchanges && !c.reduces) return Wire::all_to_all;
   if (c.gathers && !c.reduces && !c.scatters) return Wire::all_gather;
   if (c.scatters && !c.reduces && !c.gathers) return Wire::reduce_scatter;
   if (c.reduces && !c.gathers && !c.scatters && !c.exchanges) return Wire::all_reduce;
   if (!c.gathers && !c.reduces && !c.scatters && !c.exchanges) return Wire::none;
-  throw TypeError("move", "expected one collective, got a gather and a scatter at once; move in two steps");
+  return std::nullopt;
 }
 
 /// Ways in which `to` cuts the value finer than `from` does.
@@ -88,6 +89,19 @@ std::int64_t new_cuts(const Type& from, const Type& to, const Mesh& mesh) {
     for (std::size_t j = from.dims[i].over.size(); j < to.dims[i].over.size(); ++j)
       n *= mesh.ranks(to.dims[i].over[j].axis);
   return n;
+}
+
+/// One value in two places: the same dims, the same dtype.
+void check_same_value(const Type& from, const Type& to, const Mesh& mesh) {
+  const bool same = std::ranges::equal(from.dims, to.dims, [](const Dim& a, const Dim& b) {
+    return a.name == b.name && a.size == b.size;
+  });
+  if (!same)
+    throw TypeError("move", fmt::format("{} to {}: expected the same dims", to_string(from, mesh),
+                                        to_string(to, mesh)));
+  if (from.dtype != to.dtype)
+    throw TypeError("move", fmt::format("{} to {}: expected one dtype; cast it first", to_string(from, mesh),
+                                        to_string(to, mesh)));
 }
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -131,6 +145,7 @@ const char* name_of(Wire wire) {
 }
 
 Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
+  check_same_value(from, to, mesh);
   if (!only_minor_axes_change(from, to))
     throw TypeError("move", fmt::format("{} to {}: only the minor axes of a dimension can move; put the "
                                         "axis that moves last",
@@ -144,8 +159,11 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
   if (change.makes_partial)
     throw TypeError("move", fmt::format("{} to {}: a value cannot become a partial sum",
                                         to_string(from, mesh), to_string(to, mesh)));
-  t.wire = wire_of(change);
-  if (t.ranks == 1) t.wire = Wire::none;
+  const std::optional<Wire> wire = wire_of(change);
+  if (!wire)
+    throw TypeError("move", fmt::format("{} to {}: no single collective does this; move it in two steps",
+                                        to_string(from, mesh), to_string(to, mesh)));
+  t.wire = t.ranks == 1 ? Wire::none : *wire;
   if (t.wire != Wire::none) size_messages(t, from, to, mesh);
   return t;
 }

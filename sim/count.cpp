@@ -40,7 +40,7 @@ std::int64_t einsum_flops(const Program& p, const Step& step) {
 /// One query-key pair costs `per_pair` operations per element of the head, in every local sample and head.
 std::int64_t attention_flops(const Program& p, const Step& step, std::int64_t pairs, std::int64_t per_pair) {
   const ValueId q = step.in[0];
-  return per_pair * pairs * whole_elements(p.type(q), p.mesh()) / local(p, q, DimName::L);
+  return per_pair * pairs * (whole_elements(p.type(q), p.mesh()) / local(p, q, DimName::L));
 }
 
 void merge(std::vector<Event>& events, const Program& p, const Step& step, const Traffic& t) {

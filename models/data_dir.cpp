@@ -11,13 +11,13 @@ namespace ithaca {
 namespace fs = std::filesystem;
 
 fs::path data_dir() {
+  std::error_code ignored;
   if (const char* const named = std::getenv("ITHACA_DATA"); named != nullptr && *named != '\0') {
-    if (fs::is_directory(named)) return named;
+    if (fs::is_directory(named, ignored)) return named;
     throw EnvironmentError(fmt::format("ITHACA_DATA: expected a directory, got \"{}\"", named));
   }
-  std::error_code ignored;
   const fs::path executable = fs::read_symlink("/proc/self/exe", ignored);
-  const fs::path installed = executable.parent_path().parent_path() / "share" / "ithaca";
+  fs::path installed = executable.parent_path().parent_path() / "share" / "ithaca";
   if (!executable.empty() && fs::is_directory(installed, ignored)) return installed;
   return ITHACA_SOURCE_DIR;
 }
@@ -38,9 +38,10 @@ std::vector<std::string> data_names(const fs::path& folder) {
 }
 
 bool is_path(const std::string& name_or_path) {
+  std::error_code ignored;
   const std::string extension = fs::path(name_or_path).extension().string();
   return name_or_path.find('/') != std::string::npos || extension == ".yaml" ||
-         extension == ".yml" || extension == ".json" || fs::exists(name_or_path);
+         extension == ".yml" || extension == ".json" || fs::exists(name_or_path, ignored);
 }
 
 }  // namespace ithaca

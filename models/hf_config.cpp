@@ -24,41 +24,41 @@ enum class Bias : std::uint8_t {
 /// What a model class takes for granted.
 struct Family {
   std::string_view model_type;
-  bool gated = true, tied = false;
-  Bias bias = Bias::none;
   std::int64_t head_dim = 0;  // 0: hidden / heads
   double rope_theta = 10000;
+  Bias bias = Bias::none;
+  bool gated = true, tied = false;
   bool qk_norm = false, post_norms = false, fused_qkv = false;
 };
 
 constexpr Family families[] = {
     {.model_type = "deepseek_v2", .bias = Bias::key_false},
     {.model_type = "deepseek_v3", .bias = Bias::key_false},
-    {.model_type = "gemma", .tied = true, .bias = Bias::key_false, .head_dim = 256},
+    {.model_type = "gemma", .head_dim = 256, .bias = Bias::key_false, .tied = true},
     {.model_type = "gemma2",
-     .tied = true,
-     .bias = Bias::key_false,
      .head_dim = 256,
+     .bias = Bias::key_false,
+     .tied = true,
      .post_norms = true},
     {.model_type = "gemma3_text",
-     .tied = true,
-     .bias = Bias::key_false,
      .head_dim = 256,
      .rope_theta = 1e6,
+     .bias = Bias::key_false,
+     .tied = true,
      .qk_norm = true,
      .post_norms = true},
-    {.model_type = "gpt2", .gated = false, .tied = true, .bias = Bias::all, .fused_qkv = true},
-    {.model_type = "gpt_neox", .gated = false, .bias = Bias::key_true, .fused_qkv = true},
-    {.model_type = "gpt_oss", .bias = Bias::key_true, .head_dim = 64, .rope_theta = 150000},
+    {.model_type = "gpt2", .bias = Bias::all, .gated = false, .tied = true, .fused_qkv = true},
+    {.model_type = "gpt_neox", .bias = Bias::key_true, .gated = false, .fused_qkv = true},
+    {.model_type = "gpt_oss", .head_dim = 64, .rope_theta = 150000, .bias = Bias::key_true},
     {.model_type = "llama", .bias = Bias::key_false},
     {.model_type = "mistral"},
     {.model_type = "mixtral", .rope_theta = 1e6},
     {.model_type = "phi3", .fused_qkv = true},
     {.model_type = "qwen2", .bias = Bias::qkv},
     {.model_type = "qwen2_moe", .bias = Bias::qkv},
-    {.model_type = "qwen3", .bias = Bias::key_false, .head_dim = 128, .qk_norm = true},
+    {.model_type = "qwen3", .head_dim = 128, .bias = Bias::key_false, .qk_norm = true},
     {.model_type = "qwen3_moe", .bias = Bias::key_false, .qk_norm = true},
-    {.model_type = "smollm3", .tied = true, .bias = Bias::key_false, .rope_theta = 2e6},
+    {.model_type = "smollm3", .rope_theta = 2e6, .bias = Bias::key_false, .tied = true},
 };
 
 const Family& family_of(const JsonObject& config) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
+#include <system_error>
 
 namespace ithaca {
 namespace {
@@ -81,7 +82,8 @@ ModelSpec load_model(const std::string& name_or_path) {
                     in_quotes(name_or_path), hint.empty() ? ", see `ithaca models`" : hint));
   }
   std::filesystem::path path = name_or_path;
-  if (std::filesystem::is_directory(path / ".") && std::filesystem::exists(path / "config.json")) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path / "config.json", ignored)) {
     path /= "config.json";
   }
   return path.extension() == ".json" ? read_hf_config(path.string())

@@ -208,7 +208,7 @@ bool Yaml::boolean() const {
 
 std::string Yaml::one_of(std::initializer_list<std::string_view> words) const {
   const std::string what = fmt::format("one of {}", fmt::join(words, ", "));
-  const std::string value = scalar(what);
+  std::string value = scalar(what);
   if (std::ranges::find(words, value) != words.end()) return value;
   fail(fmt::format("expected {}, got {}{}", what, in_quotes(value),
                    did_you_mean(value, {words.begin(), words.end()})));

@@ -117,6 +117,7 @@ TEST(ModelSpec, UnknownNameGetsTheNearestPreset) {
   EXPECT_EQ(fault_of("completely-else"),
             "model: expected a preset, a YAML file or a config.json, got \"completely-else\", see "
             "`ithaca models`");
+  EXPECT_NE(fault_of(std::string(100000, 'x')), "no error");
 }
 
 }  // namespace

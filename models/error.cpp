@@ -24,9 +24,9 @@ InputError::InputError(const Place& place, std::string_view key, std::string_vie
 InputError::InputError(std::string_view key, std::string_view message)
     : InputError(Place{}, key, message) {}
 
-void require(bool condition, std::string_view message, std::source_location where) {
+void require(bool condition, std::string_view message, const char* file, int line) {
   if (condition) return;
-  fmt::print(stderr, "{}:{}: {}\n", where.file_name(), where.line(), message);
+  fmt::print(stderr, "{}:{}: {}\n", file, line, message);
   std::abort();
 }
 

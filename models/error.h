@@ -5,7 +5,6 @@
 // We are wrong: require() prints the place and aborts.
 #pragma once
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,7 +39,7 @@ class EnvironmentError : public std::runtime_error {
 };
 
 /// Aborts with `file:line: message` unless `condition` holds.  For our bugs only.
-void require(bool condition, std::string_view message,
-             std::source_location where = std::source_location::current());
+void require(bool condition, std::string_view message, const char* file = __builtin_FILE(),
+             int line = __builtin_LINE());
 
 }  // namespace ithaca

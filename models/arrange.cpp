@@ -140,6 +140,14 @@ void check_axes(const Half& half, const Mesh& mesh, const char* which) {
                                          which, extent.name, extent.ranks));
 }
 
+/// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one way.
+void take_deals(Half& mlp, const Half& attention) {
+  for (Term& term : mlp)
+    for (const Term& other : attention)
+      if (term.row->deals && term.deal == Deal::blocks && term.axes.front() == other.axes.front())
+        term.deal = other.deal;
+}
+
 bool spreads_heads(const Term& term, std::size_t argument) {
   return term.row->spreads_heads.find(term.row->axes[argument]) != std::string_view::npos;
 }
@@ -222,8 +230,9 @@ Mesh parse_mesh(std::string_view text) {
 }
 
 Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerShape& shape) {
-  const std::vector<Half> halves = parse(expression);
-  const Half &attention = halves.front(), &mlp = halves.back();
+  std::vector<Half> halves = parse(expression);
+  Half &attention = halves.front(), &mlp = halves.back();
+  take_deals(mlp, attention);
   check_axes(attention, mesh, "attention");
   check_axes(mlp, mesh, "MLP");
   const Refined refined = refine(mesh, kv_ranks(attention, mesh, shape));

@@ -37,8 +37,8 @@ constexpr std::array rows{
     StrategyRow{"odysseus_zero3", "t", "t", false, false, "TP-SP attention; the MLP stays on its tokens, its weights travel",
                 "github.com/feifeibear/Odysseus-Transformer",
                 [](Axes a, Deal, const WeightRow&) { return odysseus(a[0]); }},
-    StrategyRow{"local", "s", "", false, true, "sequence split and nothing else: for the MLP half", "",
-                [](Axes a, Deal, const WeightRow& w) { return local(a[0].all(), w); }},
+    StrategyRow{"local", "s", "", true, true, "sequence split and nothing else: for the MLP half", "",
+                [](Axes a, Deal deal, const WeightRow& w) { return local(a[0].all(), deal, w); }},
     StrategyRow{"data", "p", "", false, true, "samples split over ranks", "arXiv 1910.02054",
                 [](Axes a, Deal, const WeightRow& w) { return data(a[0].all(), w); }},
 };

@@ -5,6 +5,7 @@
 //     term       = name [ "(" axis { "," axis } ")" ]
 //     name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_ddp" ]
 //
+// The MLP half deals tokens as the attention half does unless it says otherwise.
 // Example: `ring_zigzag_zero3(r) * ulysses_zero3(u) | local_zero3(r) * tp_sp(u)` on the mesh `r=2,u=4`.
 #pragma once
 

@@ -76,7 +76,7 @@ Strategy kv_gather(Axis, Deal, const WeightRow&);
 Strategy usp(const HeadAxes& ulysses, Axis ring, Deal, const WeightRow&);
 Strategy odysseus(const HeadAxes&);
 /// The sequence split and nothing else: legal for the MLP half.
-Strategy local(const AxisList& axes, const WeightRow&);
+Strategy local(const AxisList& axes, Deal, const WeightRow&);
 /// Samples split over ranks.
 Strategy data(const AxisList& axes, const WeightRow&);
 

@@ -6,7 +6,7 @@
 namespace ithaca {
 
 Strategy odysseus(const HeadAxes& t) {
-  Strategy s = tp_sp(t) | local(t.all(), zero3(t.all()));
+  Strategy s = tp_sp(t) | local(t.all(), Deal::blocks, zero3(t.all()));
   s.mlp.weights.serve_backward = false;
   return s;
 }

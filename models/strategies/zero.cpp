@@ -8,7 +8,9 @@ WeightRow ddp() { return {}; }
 
 WeightRow zero3(const AxisList& axes) { return {{}, axes}; }
 
-Strategy local(const AxisList& axes, const WeightRow& weights) { return everywhere(DimName::L, axes, weights); }
+Strategy local(const AxisList& axes, Deal deal, const WeightRow& weights) {
+  return everywhere(DimName::L, axes, weights, deal);
+}
 
 Strategy data(const AxisList& axes, const WeightRow& weights) { return everywhere(DimName::b, axes, weights); }
 

@@ -128,7 +128,8 @@ class Writer {
   ValueId leave(const char* name, ValueId v, const char* bias, const char* post_norm) {
     v = b_.move(v, s_.residual);
     if (bias != nullptr) v = b_.bias(name, v, row(bias, {dim(d)}));
-    return n_.post_norms ? norm(name, v, post_norm, "", d) : v;
+    const std::string shift = std::string(post_norm) + "_shift";
+    return n_.post_norms ? norm(name, v, post_norm, shift.c_str(), d) : v;
   }
 
   void differentiate_into(Layer& layer) {

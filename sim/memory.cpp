@@ -62,6 +62,7 @@ class Planner {
 
   MemoryPlan plan() && {
     for (const ValueId v : p_.inputs()) place(v);
+    plan_.peak_bytes = std::accumulate(held_.begin(), held_.end(), std::int64_t{0});
     for (std::size_t i = 0; i < p_.steps().size(); ++i) step(i);
     plan_.arena_bytes = arena_.end();
     return std::move(plan_);

@@ -21,7 +21,9 @@ inline LayerShape shape_of(std::int64_t L, std::int64_t d, std::int64_t k, std::
   return shape;
 }
 
-inline LayerShape llama3_8b(std::int64_t L) { return shape_of(L, 4096, 8, 4, 128, 14336); }
+inline LayerShape llama3_8b(std::int64_t L) {
+  return shape_of(L, 4096, 8, 4, 128, 14336);
+}
 
 /// Two samples; sizes that differ, grouped heads, a wider than d, enough of all for eight ranks.
 inline LayerShape small_shape() {
@@ -48,12 +50,21 @@ struct Case {
 /// Every row of the catalog and composites, on meshes of 2 to 8 ranks that fit small_shape().
 inline std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  const std::vector<std::pair<std::string, std::string>> one_axis{
-      {"tp", "t"},          {"tp_sp", "t"},           {"odysseus_zero3", "t"},
-      {"ulysses_zero3", "u"}, {"ulysses_ddp", "u"},   {"ring_zero3", "r"},
-      {"ring_ddp", "r"},    {"ring_zigzag_zero3", "r"}, {"ring_stripes_zero3", "r"},
-      {"ring_homing_zero3", "r"}, {"ring_homing_zigzag_zero3", "r"}, {"kv_gather_zero3", "c"},
-      {"kv_gather_zigzag_zero3", "c"}, {"data_zero3", "p"}, {"data_ddp", "p"}};
+  const std::vector<std::pair<std::string, std::string>> one_axis{{"tp", "t"},
+                                                                  {"tp_sp", "t"},
+                                                                  {"odysseus_zero3", "t"},
+                                                                  {"ulysses_zero3", "u"},
+                                                                  {"ulysses_ddp", "u"},
+                                                                  {"ring_zero3", "r"},
+                                                                  {"ring_ddp", "r"},
+                                                                  {"ring_zigzag_zero3", "r"},
+                                                                  {"ring_stripes_zero3", "r"},
+                                                                  {"ring_homing_zero3", "r"},
+                                                                  {"ring_homing_zigzag_zero3", "r"},
+                                                                  {"kv_gather_zero3", "c"},
+                                                                  {"kv_gather_zigzag_zero3", "c"},
+                                                                  {"data_zero3", "p"},
+                                                                  {"data_ddp", "p"}};
   for (const auto& [name, axis] : one_axis)
     for (const char* n : {"=2", "=4", "=8"}) cases.push_back({name, axis + n});
   for (const char* mesh : {"r=2,u=2", "r=2,u=4", "r=4,u=2"}) {

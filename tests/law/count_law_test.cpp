@@ -35,7 +35,9 @@ std::int64_t elements(const Count& count) {
   return n;
 }
 
-std::string name_of(const Case& c) { return c.expression + " on " + c.mesh; }
+std::string name_of(const Case& c) {
+  return c.expression + " on " + c.mesh;
+}
 
 LayerShape gelu_with_everything() {
   LayerShape shape = small_shape();
@@ -45,10 +47,11 @@ LayerShape gelu_with_everything() {
   return shape;
 }
 
-// ---- composition ----------------------------------------------------------------------------------
+// ---- composition
+// ----------------------------------------------------------------------------------
 
 TEST(Composition, OfDisjointAxesSendsTheSameInEitherOrder) {
-  const std::vector<std::string> terms{"data_zero3", "data_ddp",        "tp",        "tp_sp",
+  const std::vector<std::string> terms{"data_zero3", "data_ddp",        "tp",           "tp_sp",
                                        "ring_zero3", "kv_gather_zero3", "ulysses_zero3"};
   const Mesh mesh = parse_mesh("r=2,u=4");
   int compared = 0;
@@ -82,13 +85,15 @@ TEST(Count, OfAGroupOfOneHasNoEvents) {
     std::string mesh = c.mesh;
     for (char& ch : mesh)
       if (ch >= '2' && ch <= '9') ch = '1';
-    const Layer layer = layer_of(c.expression, parse_mesh(mesh), small_shape(), {.recompute = true});
+    const Layer layer =
+        layer_of(c.expression, parse_mesh(mesh), small_shape(), {.recompute = true});
     EXPECT_TRUE(count(layer.program).events.empty()) << name_of(c);
     EXPECT_TRUE(count(settle_program(layer)).events.empty()) << name_of(c);
   }
 }
 
-// ---- recompute ------------------------------------------------------------------------------------
+// ---- recompute
+// ------------------------------------------------------------------------------------
 
 TEST(Recompute, SendsTheForwardAgainAndLeavesActivationsOfTheOthersAlone) {
   for (const Case& c : all_cases()) {
@@ -98,8 +103,10 @@ TEST(Recompute, SendsTheForwardAgainAndLeavesActivationsOfTheOthersAlone) {
       EXPECT_EQ(sent(again, phase, false), sent(kept, phase, false)) << name_of(c);
     for (const bool weights : {false, true}) {
       EXPECT_EQ(sent(kept, Phase::recompute, weights), 0) << name_of(c);
-      EXPECT_EQ(sent(again, Phase::recompute, weights), sent(kept, Phase::forward, weights)) << name_of(c);
-      EXPECT_EQ(sent(again, Phase::forward, weights), sent(kept, Phase::forward, weights)) << name_of(c);
+      EXPECT_EQ(sent(again, Phase::recompute, weights), sent(kept, Phase::forward, weights))
+          << name_of(c);
+      EXPECT_EQ(sent(again, Phase::forward, weights), sent(kept, Phase::forward, weights))
+          << name_of(c);
     }
   }
 }
@@ -148,7 +155,8 @@ TEST(Recompute, OfOdysseusMakesSevenCollectivesAndFourOfEachMlpWeight) {
 }
 
 TEST(Recompute, OfZero3GathersNoWeightAThirdTime) {
-  for (const char* name : {"ulysses_zero3", "ring_zero3", "kv_gather_zero3", "usp_zero3", "data_zero3"}) {
+  for (const char* name :
+       {"ulysses_zero3", "ring_zero3", "kv_gather_zero3", "usp_zero3", "data_zero3"}) {
     const Count again = recomputed(name, 8);
     EXPECT_EQ(calls(again, Wire::all_gather, true), 2 * 6) << name;
     EXPECT_EQ(calls(again, Wire::reduce_scatter, true), 6) << name;
@@ -158,7 +166,8 @@ TEST(Recompute, OfZero3GathersNoWeightAThirdTime) {
   }
 }
 
-// ---- precision ------------------------------------------------------------------------------------
+// ---- precision
+// ------------------------------------------------------------------------------------
 
 TEST(Retype, ScalesBytesAndKeepsElements) {
   for (const Case& c : all_cases()) {
@@ -176,7 +185,8 @@ TEST(Retype, ScalesBytesAndKeepsElements) {
   }
 }
 
-// ---- operations -----------------------------------------------------------------------------------
+// ---- operations
+// -----------------------------------------------------------------------------------
 
 TEST(Flops, OfAllRanksAreThoseOfOne) {
   for (const LayerShape& shape : {small_shape(), gelu_with_everything()}) {
@@ -197,7 +207,8 @@ TEST(Flops, OfAllRanksAreThoseOfOne) {
 
 TEST(Flops, OfOneLayerAreThoseOfItsMatricesAndItsTriangle) {
   const LayerShape n = small_shape();
-  const Count forward = count(one_rank(n, {.backward = false}).program), both = count(one_rank(n).program);
+  const Count forward = count(one_rank(n, {.backward = false}).program),
+              both = count(one_rank(n).program);
   const std::int64_t weights = 2 * n.d * n.a() + 2 * n.d * n.c() + 3 * n.d * n.i;
   const std::int64_t pairs = n.b * n.h() * n.L * (n.L + 1) / 2;
   EXPECT_EQ(forward.matmul_flops, 2 * n.b * n.L * weights);
@@ -206,7 +217,8 @@ TEST(Flops, OfOneLayerAreThoseOfItsMatricesAndItsTriangle) {
   EXPECT_EQ(both.attention_flops, 14 * n.e * pairs);
 }
 
-// ---- the update -----------------------------------------------------------------------------------
+// ---- the update
+// -----------------------------------------------------------------------------------
 
 TEST(Settle, OfTpSpSumsTheTwoNorms) {
   const Count update = count(settle_program(layer_of("tp_sp", 4, small_shape())));
@@ -247,7 +259,8 @@ TEST(Settle, OfReplicatedKeyHeadsSumsThemAmongTheirCopies) {
   EXPECT_EQ(update.sent_bytes().total(), 2 * n.d * n.e * 2 * 2 * 3 / 4);
 }
 
-// ---- length ---------------------------------------------------------------------------------------
+// ---- length
+// ---------------------------------------------------------------------------------------
 
 TEST(Count, IsAffineInTheLength) {
   for (const Case& c : all_cases()) {

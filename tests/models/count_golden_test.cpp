@@ -5,10 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 namespace ithaca {
@@ -33,9 +32,8 @@ const std::map<std::string, std::string> our_strategy{
 };
 
 const std::map<std::string, std::string> our_kind{
-    {"AR", "all_reduce"},     {"AG", "all_gather"},      {"RS", "reduce_scatter"},
-    {"A2A", "all_to_all"},    {"A2A(U)", "all_to_all"},  {"P2P", "send_recv"},
-    {"P2P(R)", "send_recv"},
+    {"AR", "all_reduce"},     {"AG", "all_gather"}, {"RS", "reduce_scatter"}, {"A2A", "all_to_all"},
+    {"A2A(U)", "all_to_all"}, {"P2P", "send_recv"}, {"P2P(R)", "send_recv"},
 };
 
 const std::map<std::string, std::string> our_tensor{
@@ -121,7 +119,8 @@ std::string text(const Sent& sent) {
 }
 
 Count count_of(const Json& entry) {
-  const LayerShape shape = shape_named(entry["model"].get<std::string>(), entry["L"].get<std::int64_t>());
+  const LayerShape shape =
+      shape_named(entry["model"].get<std::string>(), entry["L"].get<std::int64_t>());
   const std::string name = our_strategy.at(entry["strategy"].get<std::string>());
   const int ulysses = entry["U"].is_null() ? 0 : entry["U"].get<int>();
   const Mesh mesh = default_mesh(name, entry["N"].get<int>(), shape, ulysses);

@@ -1,4 +1,5 @@
 #include "models/positions.h"
+
 #include "models/catalog.h"
 #include "sim/count.h"
 #include "tests/shapes.h"
@@ -41,8 +42,7 @@ TEST(Positions, BlocksAreContiguous) {
 }
 
 TEST(Positions, ZigzagPairsASliceWithItsMirror) {
-  EXPECT_EQ(positions(tokens(24, {{{2}, Deal::zigzag}}), nested, 1),
-            (Runs{{3, 1, 3}, {18, 1, 3}}));
+  EXPECT_EQ(positions(tokens(24, {{{2}, Deal::zigzag}}), nested, 1), (Runs{{3, 1, 3}, {18, 1, 3}}));
 }
 
 TEST(Positions, StripesTakeEveryNth) {
@@ -146,13 +146,14 @@ TEST(CausalWork, OfStripesDiffersByAtMostTheDiagonal) {
   const std::vector<std::int64_t> pairs = forward_pairs("ring_stripes_zero3", 8);
   for (std::size_t r = 0; r < 8; ++r) {
     const auto rank = static_cast<std::int64_t>(r);
-    EXPECT_EQ(pairs[r], 8 * block * (block - 1) / 2 + (rank + 1) * block);  // strict or full triangles
+    EXPECT_EQ(pairs[r],
+              8 * block * (block - 1) / 2 + (rank + 1) * block);  // strict or full triangles
   }
 }
 
 TEST(CausalWork, OfAllRanksIsThatOfOne) {
-  for (const char* name : {"ring_zero3", "ring_zigzag_zero3", "ring_stripes_zero3", "ring_homing_zero3",
-                           "kv_gather_zero3", "kv_gather_stripes_zero3"})
+  for (const char* name : {"ring_zero3", "ring_zigzag_zero3", "ring_stripes_zero3",
+                           "ring_homing_zero3", "kv_gather_zero3", "kv_gather_stripes_zero3"})
     for (const int n : {2, 4, 8}) {
       const auto pairs = forward_pairs(name, n);
       EXPECT_EQ(std::accumulate(pairs.begin(), pairs.end(), std::int64_t{0}), 96 * 97 / 2) << name;

@@ -41,8 +41,8 @@ std::string content(const std::filesystem::path& path) {
 class Golden : public testing::TestWithParam<const char*> {};
 
 TEST_P(Golden, ProgramReadsAsItDid) {
-  const auto path =
-      std::filesystem::path(ITHACA_SOURCE_DIR) / "tests/golden" / (std::string(GetParam()) + ".txt");
+  const auto path = std::filesystem::path(ITHACA_SOURCE_DIR) / "tests/golden" /
+                    (std::string(GetParam()) + ".txt");
   const std::string text = print(layer_of(GetParam()));
   if (std::getenv("ITHACA_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
   EXPECT_EQ(text, content(path)) << "ITHACA_UPDATE_GOLDEN=1 accepts the new text";
@@ -61,8 +61,8 @@ TEST(Print, GivesEveryStepOneLine) {
 
 TEST(Print, NamesCollectiveAndAxesOfAMove) {
   Builder b(parse_mesh("t=2"));
-  const ValueId x = b.input("x", {DType::bf16, {{DimName::b, 1}, {DimName::L, 8}}, {}, {{0}}},
-                            Role::activation);
+  const ValueId x =
+      b.input("x", {DType::bf16, {{DimName::b, 1}, {DimName::L, 8}}, {}, {{0}}}, Role::activation);
   b.output(b.move(x, Layout{{DimName::L, {{0}}}}));
   EXPECT_EQ(print(std::move(b).build()),
             "mesh t=2\n"

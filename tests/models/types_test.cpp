@@ -1,5 +1,6 @@
 // Programs that do not fit are refused when they are written, with one line that says why.
-// tests/error/programs/X.case asks for a strategy on a mesh and a shape; X.txt is the exact message.
+// tests/error/programs/X.case asks for a strategy on a mesh and a shape; X.txt is the exact
+// message.
 #include "models/catalog.h"
 #include "models/error.h"
 #include "models/layer.h"
@@ -28,7 +29,8 @@ std::string message_of(const F& build) {
   return "accepted";
 }
 
-// ---- strategies -----------------------------------------------------------------------------------
+// ---- strategies
+// -----------------------------------------------------------------------------------
 
 std::map<std::string, std::string> request(const fs::path& path) {
   std::map<std::string, std::string> fields;
@@ -63,7 +65,8 @@ std::string content(const fs::path& path) {
 
 TEST(Strategies, ThatAreImpossibleSayWhyInOneLine) {
   int cases = 0;
-  for (const auto& file : fs::directory_iterator(fs::path(ITHACA_SOURCE_DIR) / "tests/error/programs")) {
+  for (const auto& file :
+       fs::directory_iterator(fs::path(ITHACA_SOURCE_DIR) / "tests/error/programs")) {
     if (file.path().extension() != ".case") continue;
     fs::path expected = file.path();
     expected.replace_extension(".txt");
@@ -76,7 +79,8 @@ TEST(Strategies, ThatAreImpossibleSayWhyInOneLine) {
   EXPECT_GE(cases, 30);
 }
 
-// ---- programs written by hand ---------------------------------------------------------------------
+// ---- programs written by hand
+// ---------------------------------------------------------------------
 
 constexpr Axis r{0}, t{1};
 
@@ -111,64 +115,91 @@ struct Hand {
 
 TEST(Add, RefusesValuesThatLieDifferently) {
   Hand h;
-  const ValueId whole = h.b.input("z", Hand::tensor({{DimName::b, 1}, {DimName::L, 16}, {DimName::d, 8}}),
-                                  Role::activation);
+  const ValueId whole = h.b.input(
+      "z", Hand::tensor({{DimName::b, 1}, {DimName::L, 16}, {DimName::d, 8}}), Role::activation);
   EXPECT_EQ(message_of([&] { h.b.add("sum", h.x, whole); }),
-            "sum: z bf16[b=1, L=16, d=8]: expected it to lie as x bf16[b=1, L=16/r, d=8]; move one of them");
+            "sum: z bf16[b=1, L=16, d=8]: expected it to lie as x bf16[b=1, L=16/r, d=8]; move one "
+            "of them");
 }
 
 TEST(Einsum, RefusesAFlatShard) {
   Hand h;
-  const ValueId w = h.b.input("wz", Hand::tensor({{DimName::d, 8}, {DimName::i, 12}}, {t}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i}); }),
-            "up: wz bf16[d=8, i=12] flat t: expected a whole value, got a flat shard; gather it first");
+  const ValueId w =
+      h.b.input("wz", Hand::tensor({{DimName::d, 8}, {DimName::i, 12}}, {t}), Role::weight);
+  EXPECT_EQ(
+      message_of([&] {
+        h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i});
+      }),
+      "up: wz bf16[d=8, i=12] flat t: expected a whole value, got a flat shard; gather it first");
 }
 
 TEST(Einsum, RefusesAContractedDimThatLiesDifferently) {
   Hand h;
-  const ValueId w = h.b.input("wz", Hand::tensor({{DimName::d, 8, {{t}}}, {DimName::i, 12}}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i}); }),
-            "up: wz bf16[d=8/t, i=12]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; move one of them");
+  const ValueId w =
+      h.b.input("wz", Hand::tensor({{DimName::d, 8, {{t}}}, {DimName::i, 12}}), Role::weight);
+  EXPECT_EQ(message_of([&] {
+              h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i});
+            }),
+            "up: wz bf16[d=8/t, i=12]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; move "
+            "one of them");
 }
 
 TEST(Einsum, RefusesAPartialSumTimesAShardOfTheSameAxis) {
   Hand h;
-  const ValueId p = h.b.input(
-      "p", Hand::tensor({{DimName::b, 1}, {DimName::L, 16}, {DimName::d, 8}}, {}, {t}), Role::activation);
-  EXPECT_EQ(message_of([&] { h.b.einsum("up", p, h.w, {DimName::b, DimName::L, DimName::i}); }),
-            "up: w bf16[d=8, i=12/t]: expected copies on axis t, where the other operand is a partial sum; settle "
+  const ValueId p =
+      h.b.input("p", Hand::tensor({{DimName::b, 1}, {DimName::L, 16}, {DimName::d, 8}}, {}, {t}),
+                Role::activation);
+  EXPECT_EQ(message_of([&] {
+              h.b.einsum("up", p, h.w, {DimName::b, DimName::L, DimName::i});
+            }),
+            "up: w bf16[d=8, i=12/t]: expected copies on axis t, where the other operand is a "
+            "partial sum; settle "
             "that first");
 }
 
 TEST(Einsum, RefusesOneAxisOnTwoDims) {
   Hand h;
-  const ValueId w = h.b.input("wz", Hand::tensor({{DimName::d, 8}, {DimName::i, 12, {{r}}}}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i}); }),
+  const ValueId w =
+      h.b.input("wz", Hand::tensor({{DimName::d, 8}, {DimName::i, 12, {{r}}}}), Role::weight);
+  EXPECT_EQ(message_of([&] {
+              h.b.einsum("up", h.x, w, {DimName::b, DimName::L, DimName::i});
+            }),
             "up: expected one use of each axis, got bf16[b=1, L=16/r, i=12/r], use another axis");
 }
 
 TEST(Norm, RefusesAPartialSum) {
   Hand h;
-  const ValueId p = h.b.input("p", Hand::tensor({{DimName::L, 16}, {DimName::d, 8}}, {}, {t}), Role::activation);
+  const ValueId p =
+      h.b.input("p", Hand::tensor({{DimName::L, 16}, {DimName::d, 8}}, {}, {t}), Role::activation);
   const ValueId gain = h.b.input("gain", Hand::tensor({{DimName::d, 8}}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.normalize("n", Norm::rms, {p, gain}); }),
-            "n: p bf16[L=16, d=8] partial t: expected a settled value, got a partial sum or a flat shard; move it "
+  EXPECT_EQ(message_of([&] {
+              h.b.normalize("n", Norm::rms, {p, gain});
+            }),
+            "n: p bf16[L=16, d=8] partial t: expected a settled value, got a partial sum or a flat "
+            "shard; move it "
             "first");
 }
 
 TEST(Norm, RefusesRowsThatAreCut) {
   Hand h;
-  const ValueId z = h.b.input("z", Hand::tensor({{DimName::L, 16}, {DimName::d, 8, {{t}}}}), Role::activation);
+  const ValueId z =
+      h.b.input("z", Hand::tensor({{DimName::L, 16}, {DimName::d, 8, {{t}}}}), Role::activation);
   const ValueId gain = h.b.input("gain", Hand::tensor({{DimName::d, 8}}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.normalize("n", Norm::rms, {z, gain}); }),
-            "n: z bf16[L=16, d=8/t]: expected all of dim d on each rank, got a shard; gather it first");
+  EXPECT_EQ(
+      message_of([&] {
+        h.b.normalize("n", Norm::rms, {z, gain});
+      }),
+      "n: z bf16[L=16, d=8/t]: expected all of dim d on each rank, got a shard; gather it first");
 }
 
 TEST(Norm, RefusesAGainThatIsCut) {
   Hand h;
   const ValueId gain = h.b.input("gain", Hand::tensor({{DimName::d, 8, {{t}}}}), Role::weight);
-  EXPECT_EQ(message_of([&] { h.b.normalize("n", Norm::rms, {h.x, gain}); }),
-            "n: gain bf16[d=8/t]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; gather it first");
+  EXPECT_EQ(
+      message_of([&] {
+        h.b.normalize("n", Norm::rms, {h.x, gain});
+      }),
+      "n: gain bf16[d=8/t]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; gather it first");
 }
 
 TEST(Norm, RefusesAGainOfAnotherSize) {
@@ -181,7 +212,8 @@ TEST(Bias, RefusesOneThatLiesDifferently) {
   Hand h;
   const ValueId bias = h.b.input("bias", Hand::tensor({{DimName::d, 8, {{t}}}}), Role::weight);
   EXPECT_EQ(message_of([&] { h.b.bias("y", h.x, bias); }),
-            "y: bias bf16[d=8/t]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; move one of them");
+            "y: bias bf16[d=8/t]: expected dim d to lie as in x bf16[b=1, L=16/r, d=8]; move one "
+            "of them");
 }
 
 TEST(Activate, RefusesAGatedOneWithoutGates) {
@@ -194,7 +226,8 @@ TEST(Rope, RefusesAHeadThatIsCut) {
   Hand h;
   const ValueId q = h.heads("q", {}, {}, {{t}});
   EXPECT_EQ(message_of([&] { h.b.rope("q", q, 1e4); }),
-            "q: q bf16[b=1, L=16, k=4, g=1, e=8/t]: expected all of dim e on each rank, got a shard; gather it "
+            "q: q bf16[b=1, L=16, k=4, g=1, e=8/t]: expected all of dim e on each rank, got a "
+            "shard; gather it "
             "first");
 }
 
@@ -202,7 +235,8 @@ TEST(Attend, RefusesShardedKeysWithoutARing) {
   Hand h;
   const ValueId q = h.heads("q", {{r}}), k = h.keys("k", {{r}}), v = h.keys("v", {{r}});
   EXPECT_EQ(message_of([&] { h.b.attend(q, k, v, {}); }),
-            "attend: k bf16[b=1, L=16/r, k=4, e=8]: expected all of dim L of the keys, got a shard over r; gather "
+            "attend: k bf16[b=1, L=16/r, k=4, e=8]: expected all of dim L of the keys, got a shard "
+            "over r; gather "
             "it or let attention walk around that axis");
 }
 
@@ -210,7 +244,8 @@ TEST(Attend, RefusesHeadsThatLieDifferently) {
   Hand h;
   const ValueId q = h.heads("q", {}, {{t}}), k = h.keys("k", {}), v = h.keys("v", {});
   EXPECT_EQ(message_of([&] { h.b.attend(q, k, v, {}); }),
-            "attend: k bf16[b=1, L=16, k=4, e=8]: expected dim k to lie as in q bf16[b=1, L=16, k=4/t, g=1, e=8]");
+            "attend: k bf16[b=1, L=16, k=4, e=8]: expected dim k to lie as in q bf16[b=1, L=16, "
+            "k=4/t, g=1, e=8]");
 }
 
 TEST(Attend, RefusesValuesThatLieUnlikeKeys) {
@@ -222,9 +257,11 @@ TEST(Attend, RefusesValuesThatLieUnlikeKeys) {
 
 TEST(Ring, RefusesAnAxisThatSpreadsHeads) {
   Hand h;
-  const ValueId q = h.heads("q", {{r}}, {{t}}), k = h.keys("k", {{r}}, {{t}}), v = h.keys("v", {{r}}, {{t}});
+  const ValueId q = h.heads("q", {{r}}, {{t}}), k = h.keys("k", {{r}}, {{t}}),
+                v = h.keys("v", {{r}}, {{t}});
   EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {t}); }),
-            "ring: q bf16[b=1, L=16/r, k=4/t, g=1, e=8]: expected dim L to lie over the ring's axis t; split the "
+            "ring: q bf16[b=1, L=16/r, k=4/t, g=1, e=8]: expected dim L to lie over the ring's "
+            "axis t; split the "
             "sequence over it");
 }
 
@@ -232,15 +269,20 @@ TEST(Ring, RefusesQueriesThatAreCopiedAroundIt) {
   Hand h;
   const ValueId q = h.heads("q", {}), k = h.keys("k", {{r}}), v = h.keys("v", {{r}});
   EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {r}); }),
-            "ring: q bf16[b=1, L=16, k=4, g=1, e=8]: expected dim L to lie over the ring's axis r; split the "
+            "ring: q bf16[b=1, L=16, k=4, g=1, e=8]: expected dim L to lie over the ring's axis r; "
+            "split the "
             "sequence over it");
 }
 
 TEST(Move, RefusesToMoveAMajorAxis) {
   Hand h;
-  const ValueId z = h.b.input("z", Hand::tensor({{DimName::L, 16, {{r}, {t}}}, {DimName::d, 8}}), Role::activation);
-  EXPECT_EQ(message_of([&] { h.b.move(z, Layout{{DimName::L, {t}}}); }),
-            "move: bf16[L=16/r/t, d=8] to bf16[L=16/t, d=8]: only the minor axes of a dimension can move; put the "
+  const ValueId z = h.b.input("z", Hand::tensor({{DimName::L, 16, {{r}, {t}}}, {DimName::d, 8}}),
+                              Role::activation);
+  EXPECT_EQ(message_of([&] {
+              h.b.move(z, Layout{{DimName::L, {t}}});
+            }),
+            "move: bf16[L=16/r/t, d=8] to bf16[L=16/t, d=8]: only the minor axes of a dimension "
+            "can move; put the "
             "axis that moves last");
 }
 
@@ -249,16 +291,20 @@ TEST(Move, RefusesToMakeAPartialSum) {
   Type to = h.b.type(h.x);
   to.partial = {t};
   EXPECT_EQ(message_of([&] { h.b.move(h.x, to); }),
-            "move: bf16[b=1, L=16/r, d=8] to bf16[b=1, L=16/r, d=8] partial t: a value cannot become a partial "
+            "move: bf16[b=1, L=16/r, d=8] to bf16[b=1, L=16/r, d=8] partial t: a value cannot "
+            "become a partial "
             "sum");
 }
 
 TEST(Move, RefusesWhatTakesTwoCollectives) {
   Hand h;
-  const ValueId z =
-      h.b.input("z", Hand::tensor({{DimName::L, 16, {{r}}}, {DimName::d, 8}}, {}, {t}), Role::activation);
-  EXPECT_EQ(message_of([&] { h.b.move(z, Layout{{DimName::d, {t}}}); }),
-            "move: bf16[L=16/r, d=8] partial t to bf16[L=16, d=8/t]: no single collective does this; move it in two "
+  const ValueId z = h.b.input(
+      "z", Hand::tensor({{DimName::L, 16, {{r}}}, {DimName::d, 8}}, {}, {t}), Role::activation);
+  EXPECT_EQ(message_of([&] {
+              h.b.move(z, Layout{{DimName::d, {t}}});
+            }),
+            "move: bf16[L=16/r, d=8] partial t to bf16[L=16, d=8/t]: no single collective does "
+            "this; move it in two "
             "steps");
 }
 
@@ -266,8 +312,9 @@ TEST(Move, RefusesAnotherDtype) {
   Hand h;
   Type to = h.b.type(h.x);
   to.dtype = DType::f32;
-  EXPECT_EQ(message_of([&] { h.b.move(h.x, to); }),
-            "move: bf16[b=1, L=16/r, d=8] to f32[b=1, L=16/r, d=8]: expected one dtype; cast it first");
+  EXPECT_EQ(
+      message_of([&] { h.b.move(h.x, to); }),
+      "move: bf16[b=1, L=16/r, d=8] to f32[b=1, L=16/r, d=8]: expected one dtype; cast it first");
 }
 
 TEST(Move, RefusesOtherDims) {
@@ -281,7 +328,8 @@ TEST(Input, RefusesADimThatDoesNotDivide) {
   EXPECT_EQ(message_of([&] {
               h.b.input("z", Hand::tensor({{DimName::L, 10, {{r}, {t}}}}), Role::activation);
             }),
-            "z: expected dim L a multiple of 8 to lie in blocks on the 4 ranks of axis t, got 10, use another size "
+            "z: expected dim L a multiple of 8 to lie in blocks on the 4 ranks of axis t, got 10, "
+            "use another size "
             "or fewer ranks");
 }
 

@@ -1,4 +1,5 @@
 #include "sim/count.h"
+
 #include "tests/shapes.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +33,8 @@ TEST(Events, OfAWeightAndItsGradientCountAsWeights) {
 }
 
 TEST(Events, OfWeightsThatDoNotDivideArePadded) {
-  LayerShape shape = shape_of(12, 5, 3, 1, 2, 7);  // wk has 5 3 2 = 30 elements, 8 on each of 4 ranks
+  LayerShape shape =
+      shape_of(12, 5, 3, 1, 2, 7);  // wk has 5 3 2 = 30 elements, 8 on each of 4 ranks
   const Count zero3 = count(layer_of("ring_zero3", 4, shape).program);
   EXPECT_EQ(event(zero3, Phase::forward, "wk").sent_bytes, 3 * 8 * 2);
   EXPECT_EQ(event(zero3, Phase::backward, "dwk").sent_bytes, 3 * 8 * 2);

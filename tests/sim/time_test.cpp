@@ -1,0 +1,133 @@
+// Timelines of small programs whose spans one can write down.
+#include "sim/time.h"
+
+#include "tests/shapes.h"
+
+#include <gtest/gtest.h>
+
+namespace ithaca {
+namespace {
+
+/// Every kernel takes 1 s, every collective 3 s.
+class ByHand : public CostModel {
+ public:
+  double seconds(const Program& p, const Step& step, int) const override {
+    return traffic_of(p, step).wire == Wire::none ? 1 : 3;
+  }
+};
+
+/// Kernels of rank 1 take 5 s.
+class SlowRank : public ByHand {
+ public:
+  double seconds(const Program& p, const Step& step, int rank) const override {
+    const double each = ByHand::seconds(p, step, rank);
+    return rank == 1 && each == 1 ? 5 : each;
+  }
+};
+
+Type tokens(bool split = false) {
+  Type t{DType::bf16, {{DimName::L, 8}, {DimName::d, 4}}};
+  if (split) t.dims[0].over = {{{0}}};
+  return t;
+}
+
+Program two_gathers_and_an_add() {
+  Builder b{parse_mesh("t=2")};
+  const ValueId x = b.move(b.input("x", tokens(true), Role::activation), tokens());
+  const ValueId y = b.move(b.input("y", tokens(true), Role::activation), tokens());
+  b.output(b.add("sum", x, y));
+  return std::move(b).build();
+}
+
+TEST(Blocking, AddsAllStepsUp) {
+  const Program p = two_gathers_and_an_add();
+  const Timeline t = time(p, blocking(p), ByHand());
+  EXPECT_EQ(t.end_s, 3 + 3 + 1);
+  EXPECT_EQ(t.compute_s, 1);
+  EXPECT_EQ(t.comm_s, 6);
+  EXPECT_EQ(t.exposed_comm_s, 6);
+}
+
+TEST(Overlapped, RunsACollectiveBehindAKernelThatDoesNotNeedIt) {
+  Builder b{parse_mesh("t=2")};
+  const ValueId x = b.input("x", tokens(true), Role::activation),
+                z = b.input("z", tokens(), Role::activation);
+  const ValueId gathered = b.move(x, tokens());
+  const ValueId twice = b.add("twice", z, z);
+  b.output(b.add("sum", gathered, twice));
+  const Program p = std::move(b).build();
+  const Timeline t = time(p, overlapped(p), ByHand());
+  EXPECT_EQ(t.end_s, 3 + 1);
+  EXPECT_EQ(t.exposed_comm_s, 2);
+  EXPECT_EQ(t.spans[1].begin_s, 0);
+}
+
+/// x times w1 times w2 times w3, each gathered for use.
+Program three_weights() {
+  Builder b{parse_mesh("t=2")};
+  ValueId x = b.input("x", {DType::bf16, {{DimName::L, 8}, {DimName::d, 4}}}, Role::activation);
+  const Type square{DType::bf16, {{DimName::d, 4}, {DimName::i, 4}}};
+  const Type back{DType::bf16, {{DimName::i, 4}, {DimName::d, 4}}};
+  for (int j = 0; j < 3; ++j) {
+    const Type whole = j % 2 == 0 ? square : back;
+    Type flat = whole;
+    flat.flat = {{0}};
+    const ValueId w = b.move(b.input("w", flat, Role::weight), whole);
+    x = b.einsum("x", x, w, {DimName::L, j % 2 == 0 ? DimName::i : DimName::d});
+  }
+  b.output(x);
+  return std::move(b).build();
+}
+
+TEST(Overlapped, GathersOneWeightAheadAndNoMore) {
+  const Program p = three_weights();
+  class LongKernels : public CostModel {
+    double seconds(const Program& program, const Step& step, int) const override {
+      return traffic_of(program, step).wire == Wire::none ? 10 : 3;
+    }
+  };
+  const Timeline t = time(p, overlapped(p), LongKernels());
+  EXPECT_EQ(t.spans[0].begin_s, 0);   // w1
+  EXPECT_EQ(t.spans[2].begin_s, 3);   // w2 while w1 is used
+  EXPECT_EQ(t.spans[4].begin_s, 13);  // w3 while w2 is used, though its lane was free at 6
+  EXPECT_EQ(t.end_s, 3 + 30);
+}
+
+TEST(Time, SimulatesOneRankWhereAllAreAlike) {
+  const Program p = layer_of("ring_zigzag_zero3", 4, small_shape()).program;
+  EXPECT_EQ(time(p, blocking(p), ByHand()).spans.size(), p.steps().size());
+}
+
+TEST(Time, SimulatesEveryRankWhereWorkDiffersAndAllWaitForTheSlowest) {
+  const Program p = layer_of("ring_zero3", 4, small_shape()).program;
+  const Timeline even = time(p, blocking(p), ByHand()), uneven = time(p, blocking(p), SlowRank());
+  EXPECT_EQ(even.spans.size(), 4 * p.steps().size());
+  EXPECT_EQ(uneven.end_s - even.end_s, 4 * even.compute_s);
+}
+
+TEST(Lanes, AreOneForEveryAxisBesideTheComputingOne) {
+  const Program p = layer_of("usp_zero3", parse_mesh("r=2,u=2"), small_shape()).program;
+  for (const Step& step : p.steps()) {
+    const Traffic t = traffic_of(p, step);
+    EXPECT_EQ(lane_of(p, step), t.wire == Wire::none ? 0 : 1 + t.axes.back().id);
+  }
+}
+
+TEST(ClusterCost, IsWhatItsHeaderSays) {
+  Cluster cluster;
+  cluster.gpu.bf16_flops_per_s = 1e9;
+  cluster.gpu.memory_bandwidth_bytes_per_s = 1e6;
+  cluster.gpus_per_node = cluster.fast_domain_gpus = 4;
+  cluster.base_latency_s = 1;
+  cluster.intra = {"link", 100, 0.5, {}};
+  cluster.inter = {"link", 10, 2, {}};
+  const ClusterCost cost(cluster);
+  const Program p = two_gathers_and_an_add();
+  EXPECT_DOUBLE_EQ(cost.seconds(p, p.steps()[0], 0), 1 + 0.5 + 4 * 4 * 2 / 100.0);
+  EXPECT_DOUBLE_EQ(cost.seconds(p, p.steps()[2], 0), 3 * 8 * 4 * 2 / 1e6);
+  cluster.gpus_per_node = cluster.fast_domain_gpus = 1;
+  EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 4 * 4 * 2 / 10.0);
+}
+
+}  // namespace
+}  // namespace ithaca

@@ -65,6 +65,16 @@ TEST(Lifetimes, CoverEveryUse) {
   }
 }
 
+TEST(Lifetimes, OfStoredWeightsDoNotEnd) {
+  for (const auto& [name, p] : programs()) {
+    const std::vector<Lifetime> life = lifetimes(p);
+    for (const ValueId v : p.inputs()) {
+      if (p[v].role != Role::weight) continue;
+      EXPECT_EQ(life[v].dies, static_cast<std::int64_t>(p.steps().size())) << name << " %" << v;
+    }
+  }
+}
+
 TEST(Lifetimes, OnlyADyingOperandOfTheSameSizeIsTakenOver) {
   for (const auto& [name, p] : programs()) {
     const std::vector<Lifetime> life = lifetimes(p);

@@ -129,5 +129,35 @@ TEST(ClusterCost, IsWhatItsHeaderSays) {
   EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 4 * 4 * 2 / 10.0);
 }
 
+TEST(ClusterCost, OfAnAllReduceIsThatOfAScatterAndAGather) {
+  Cluster cluster;
+  cluster.gpu.bf16_flops_per_s = cluster.gpu.memory_bandwidth_bytes_per_s = 1;
+  cluster.gpus_per_node = cluster.fast_domain_gpus = 4;
+  cluster.base_latency_s = 1;
+  cluster.intra = {"link", 100, 0.5, {}};
+  cluster.inter = {"link", 10, 2, {}};
+  Builder b{parse_mesh("t=4")};
+  Type sum = tokens();
+  sum.partial = {{0}};
+  b.output(b.move(b.input("x", sum, Role::activation), tokens()));
+  const Program p = std::move(b).build();
+  EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0),
+                   1 + 6 * 0.5 + 2 * 3 * 8 * 2 / 100.0);
+}
+
+TEST(ClusterCost, OfAnAllToAllIsThatOfItsSlowerPart) {
+  Cluster cluster;
+  cluster.gpu.bf16_flops_per_s = cluster.gpu.memory_bandwidth_bytes_per_s = 1;
+  cluster.gpus_per_node = cluster.fast_domain_gpus = 2;
+  cluster.base_latency_s = 1;
+  cluster.intra = {"link", 100, 0.5, {}};
+  cluster.inter = {"link", 10, 2, {}};
+  Builder b{parse_mesh("t=4")};
+  b.output(b.move(b.input("x", tokens(true), Role::activation), Layout{{DimName::d, {{0}}}}));
+  const Program p = std::move(b).build();
+  // 2 4 / 4 elements to each of three peers, two of them on the other node.
+  EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 2 * 2 * 2 / 10.0);
+}
+
 }  // namespace
 }  // namespace ithaca

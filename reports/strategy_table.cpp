@@ -1,0 +1,62 @@
+#include "reports/strategy_table.h"
+
+#include "models/catalog.h"
+#include "models/error.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ithaca {
+namespace {
+
+void demand(std::int64_t value, const char* flag, const char* what) {
+  if (value < 1) throw InputError(flag, fmt::format("expected at least 1 {}, got {}", what, value));
+}
+
+/// Ranks of a default axis and of the copies split from it; 1 when the mesh has neither.
+int ranks_of(const Mesh& mesh, const std::string& axis) {
+  int ranks = 1;
+  for (const Mesh::Extent& extent : mesh.extents())
+    if (extent.name == axis || extent.name == axis + "_rep") ranks *= extent.ranks;
+  return ranks;
+}
+
+void fill(TableRow& row, const TableRequest& request, const Layer& alone) {
+  const LayerShape& shape = request.shape;
+  const Mesh mesh = default_mesh(row.strategy, request.degree, shape, request.ulysses);
+  const Arrangement at = arrange(row.strategy, mesh, shape);
+  const Layer layer = layer_program(shape, at.strategy, at.mesh);
+  row.mesh = at.mesh;
+  row.degrees = {request.degree, ranks_of(at.mesh, "u"), ranks_of(at.mesh, "r")};
+  row.count = count(layer.program, request.degree - 1);
+  row.facts = facts_of(layer, row.count, alone);
+  row.closed_form = closed_form(row.strategy, shape, row.degrees);
+  row.memory = model_memory(layer, request.layers);
+  if (request.degree > 1)
+    row.published = judgements(row.strategy, {shape, request.degree, row.facts, row.closed_form});
+}
+
+}  // namespace
+
+StrategyTable strategy_table(const TableRequest& request) {
+  demand(request.degree, "--gpus", "rank");
+  demand(request.shape.b, "--batch", "sample");
+  demand(request.shape.L, "--seq", "token");
+  demand(request.layers, "--layers", "layer");
+  StrategyTable table{request, {}, {}};
+  const Layer alone = one_rank(request.shape);
+  for (const std::string& strategy : published_strategies()) {
+    TableRow& row = table.rows.emplace_back();
+    row.strategy = strategy;
+    row.degrees.all = request.degree;
+    try {
+      fill(row, request, alone);
+    } catch (const InputError& error) {
+      row.error = error.what();
+    }
+  }
+  if (request.degree > 1) table.crossovers = crossovers(request.shape, request.degree);
+  return table;
+}
+
+}  // namespace ithaca

@@ -1,0 +1,133 @@
+// The strategy table as the contract for scripts has it.
+#include "reports/render_table.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace ithaca {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json shape_json(const LayerShape& n) {
+  constexpr const char* acts[] = {"swiglu", "geglu", "gelu"};
+  return {{"b", n.b},
+          {"L", n.L},
+          {"d", n.d},
+          {"i", n.i},
+          {"heads", n.h()},
+          {"kv_heads", n.k},
+          {"k", n.k},
+          {"g", n.g},
+          {"e", n.e},
+          {"act", acts[static_cast<std::size_t>(n.act)]},
+          {"norm", n.norm == Norm::rms ? "rms" : "layer"}};
+}
+
+Json collectives_json(const TableRow& row) {
+  Json all = Json::array();
+  for (const Event& e : row.count.events) {
+    Json axes = Json::array();
+    for (const Axis axis : e.axes) axes.push_back(row.mesh.name(axis));
+    all.push_back({{"phase", name_of(e.phase)},
+                   {"kind", name_of(e.wire)},
+                   {"axes", axes},
+                   {"tensor", e.tensor},
+                   {"calls", e.calls},
+                   {"elements", e.elements},
+                   {"sent_bytes", e.sent_bytes}});
+  }
+  return all;
+}
+
+Json closed_form_json(const ClosedForm& form) {
+  return {{"activation", form.activation.text},
+          {"weight", form.weight.text},
+          {"activation_elements", form.activation.elements},
+          {"weight_elements", form.weight.elements},
+          {"activation_bytes", form.activation.bytes},
+          {"weight_bytes", form.weight.bytes}};
+}
+
+Json memory_json(const TableRow& row, std::int64_t layers) {
+  Json by_role;
+  for (std::size_t role = 0; role < memory_roles; ++role)
+    by_role[name_of(static_cast<MemoryRole>(role))] = row.memory.by_role[role];
+  return {{"layers", layers},
+          {"peak_bytes", row.memory.peak_bytes},
+          {"by_role", by_role},
+          {"saved_bytes_per_layer", row.facts.saved.local_bytes},
+          {"activation_class", text_of(row.facts.saved)},
+          {"weight_class", text_of(row.facts.weights)}};
+}
+
+Json published_json(const std::vector<Judgement>& judgements) {
+  Json all = Json::array();
+  for (const Judgement& j : judgements)
+    all.push_back({{"table", j.published.table},
+                   {"method", j.published.method},
+                   {"column", name_of(j.published.column)},
+                   {"entry", j.published.entry},
+                   {"verdict", name_of(j.verdict)},
+                   {"counted", j.counted},
+                   {"reason", j.reason}});
+  return all;
+}
+
+Json row_json(const TableRow& row, std::int64_t layers) {
+  Json json{{"strategy", row.strategy}, {"degree", row.degrees.all}};
+  if (!row.error.empty()) {
+    json.update({{"error", row.error},
+                 {"collectives", Json::array()},
+                 {"sent_bytes", nullptr},
+                 {"closed_form", nullptr},
+                 {"published", Json::array()}});
+    return json;
+  }
+  const SentBytes sent = row.count.sent_bytes();
+  json["ulysses"] = row.degrees.ulysses;
+  json["ring"] = row.degrees.ring;
+  json["labels"] = {{"forward", label(row.facts.forward)},
+                    {"backward", label(row.facts.backward)},
+                    {"both", label(row.facts.forward + row.facts.backward)},
+                    {"each_weight", label(row.facts.each_weight)}};
+  json["collectives"] = collectives_json(row);
+  json["sent_bytes"] = {
+      {"activation", sent.activation}, {"weight", sent.weight}, {"total", sent.total()}};
+  json["sent_elements"] = {{"activation", row.facts.activation.all()},
+                           {"weight", row.facts.weight.all()}};
+  json["closed_form"] = closed_form_json(row.closed_form);
+  json["flops"] = row.count.flops();
+  json["memory"] = memory_json(row, layers);
+  json["published"] = published_json(row.published);
+  return json;
+}
+
+Json crossover_json(const Crossover& c) {
+  Json json{{"strategies", {c.first, c.second}}};
+  if (!c.error.empty()) {
+    json["error"] = c.error;
+    return json;
+  }
+  json["tokens"] = c.tokens ? Json(*c.tokens) : Json(nullptr);
+  json["less_when_longer"] = c.less_when_longer;
+  return json;
+}
+
+}  // namespace
+
+Json table_json(const StrategyTable& table) {
+  Json json{{"schema", "ithaca/1"},
+            {"model", table.request.model},
+            {"shape", shape_json(table.request.shape)},
+            {"degree", table.request.degree},
+            {"letters", closed_form_letters()}};
+  json["rows"] = Json::array();
+  for (const TableRow& row : table.rows)
+    json["rows"].push_back(row_json(row, table.request.layers));
+  json["crossovers"] = Json::array();
+  for (const Crossover& c : table.crossovers) json["crossovers"].push_back(crossover_json(c));
+  return json;
+}
+
+}  // namespace ithaca

@@ -152,15 +152,21 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
                                         to_string(from, mesh), to_string(to, mesh)));
   Traffic t;
   t.axes = changed_axes(from, to);
-  t.axes.erase(std::remove_if(t.axes.begin(), t.axes.end(), [&](Axis a) { return mesh.ranks(a) == 1; }),
-               t.axes.end());
+  const auto drop = [&](auto unneeded) {
+    t.axes.erase(std::remove_if(t.axes.begin(), t.axes.end(), unneeded), t.axes.end());
+  };
+  drop([&](Axis a) { return mesh.ranks(a) == 1; });
+  const std::size_t changed = t.axes.size();
+  drop([&](Axis a) { return lie_on(from, a) == Lie::copies && lie_on(to, a) == Lie::shard; });
+  t.keeps_part = t.axes.size() < changed;
   t.ranks = mesh.ranks(t.axes);
   const Change change = change_of(from, to, t.axes);
   if (change.makes_partial)
     throw TypeError("move", fmt::format("{} to {}: a value cannot become a partial sum",
                                         to_string(from, mesh), to_string(to, mesh)));
   const std::optional<Wire> wire = wire_of(change);
-  if (!wire)
+  const bool cuts_copies = t.keeps_part && (wire == Wire::all_gather || wire == Wire::all_reduce);
+  if (!wire || cuts_copies)
     throw TypeError("move", fmt::format("{} to {}: no single collective does this; move it in two steps",
                                         to_string(from, mesh), to_string(to, mesh)));
   t.wire = t.ranks == 1 ? Wire::none : *wire;
@@ -212,7 +218,7 @@ Scratch scratch_of(const Program& p, const Step& step) {
     case Wire::none:
     case Wire::send_recv: return {};
     case Wire::all_gather: return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all};
-    case Wire::reduce_scatter: return {chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
+    case Wire::reduce_scatter: return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
     case Wire::all_reduce: return {all, 0};
     case Wire::all_to_all: return {all, all};
   }

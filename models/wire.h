@@ -23,6 +23,7 @@ struct Traffic {
   std::int64_t chunk_elements = 0;   ///< what one rank sends to one peer in one round
   std::int64_t elements = 0;         ///< of the full tensor of the group
   std::int64_t sent_bytes = 0;       ///< by one rank
+  bool keeps_part = false;           ///< ranks also cut the value, unsent, along axes where they hold copies
 };
 
 /// Traffic of turning a value of type `from` into `to`.  Throws TypeError when no single collective does it.

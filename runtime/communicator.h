@@ -41,8 +41,8 @@ class Communicator {
 
   /// `chunk` of every rank into `chunks` (n of them), on every rank.
   virtual void all_gather(const Group&, const std::byte* chunk, std::byte* chunks, std::int64_t chunk_bytes, Lane) = 0;
-  /// Sum over ranks of chunk number `me` into `chunk`.  `chunks` may be overwritten.
-  virtual void reduce_scatter(const Group&, DType, std::byte* chunks, std::byte* chunk, std::int64_t chunk_elements,
+  /// Sum over ranks of chunk number `me` into `chunk`.  `chunks` stay as they are: the operand may still be in use.
+  virtual void reduce_scatter(const Group&, DType, const std::byte* chunks, std::byte* chunk, std::int64_t chunk_elements,
                               Lane) = 0;
   /// Sum over ranks of all n chunks, in place: a reduce-scatter and an all-gather.
   virtual void all_reduce(const Group&, DType, std::byte* chunks, std::int64_t chunk_elements, Lane) = 0;

@@ -1,10 +1,8 @@
-// runtime/run.h -- executes a program on every rank and says what it really did.
+// runtime/run.h -- executes a program as one rank and says what that rank really did.
+//
+// Bytes sent are the communicator's count, bytes held a ledger of the buffers really taken; neither
+// is read off the prediction, so that they can be compared with it.
 #pragma once
-
-#include <functional>
-#include <map>
-#include <string>
-#include <vector>
 
 #include "models/layer.h"
 #include "runtime/communicator.h"
@@ -12,23 +10,30 @@
 #include "sim/memory.h"
 #include "sim/timeline.h"
 
-namespace ithaca {
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
 
-/// A whole (unsharded) tensor on the host, in double precision, row-major over the global dims of its value.
-using HostTensor = std::vector<double>;
+namespace ithaca {
 
 /// What one rank measured.
 struct RankResult {
-  std::vector<Span> spans;                          ///< one per step, clock shared by all ranks, from the start
-  std::vector<std::int64_t> sent_bytes_by_step;     ///< as the communicator counted
-  std::vector<std::int64_t> sent_bytes_to;          ///< by peer
-  std::int64_t peak_live_bytes = 0;                 ///< high-water mark of tensors and scratch really held
-  std::map<ValueId, std::vector<std::byte>> outputs;  ///< local slices of program.outputs(), as they lie
+  std::vector<Span> spans;                       ///< one per step, on the clock of Device::now_s
+  std::vector<std::int64_t> sent_bytes_by_step;  ///< as the communicator counted
+  std::vector<std::int64_t> sent_bytes_to;       ///< by peer, in this run
+  std::int64_t peak_live_bytes = 0;              ///< most bytes of tensors and scratch held at once
+  std::map<ValueId, std::vector<std::byte>>
+      outputs;  ///< local slices of program.outputs(), as they lie
 };
 
-/// Runs `program` as `communicator.rank()`.  `input(v)` gives the bytes of this rank's slice of input v in its dtype.
-/// Throws what any rank throws, on every rank.
-RankResult run_rank(const Program&, Device&, Communicator&,
-                    const std::function<std::vector<std::byte>(ValueId)>& input);
+/// Bytes of this rank's slice of an input of the program, in the dtype of its type.
+using Inputs = std::function<std::vector<std::byte>(ValueId)>;
+
+/// Runs `program` as `communicator.rank()`; the mesh must have as many ranks as the communicator.
+/// Before anything runs, all ranks agree on the program and the order of its collectives is
+/// checked. An error on any rank ends all of them: that rank throws it, the others throw
+/// EnvironmentError with its reason.
+RankResult run_rank(const Program&, Device&, Communicator&, const Inputs&);
 
 }  // namespace ithaca

@@ -1,0 +1,68 @@
+// runtime/exchange.h -- what a move packs for each rank of its group and where it puts what it
+// gets.
+//
+// A rank holds an ordered list of indices of every dimension (models/positions.h).  What a peer
+// needs of my slice is the intersection of my list before the move with the peer's list after it,
+// dimension by dimension; both ranks compute it and so agree on the order of elements in a chunk:
+// the row-major order of the sender's slice.  Deals (zigzag, stripes) need no case of their own:
+// gathering a dealt dimension unpacks into several boxes.
+#pragma once
+
+#include "models/wire.h"
+#include "runtime/communicator.h"
+#include "runtime/device.h"
+
+#include <vector>
+
+namespace ithaca {
+
+using Boxes = std::vector<Box>;
+
+/// What one rank does in one move.  Lists are by member of the group.
+struct Exchange {
+  Traffic traffic;
+  Group group;
+  bool contiguous =
+      false;  ///< chunks of the whole value follow one another: no packing, no scratch
+  std::vector<Boxes> send;     ///< of the operand, to each member
+  std::vector<Boxes> receive;  ///< of the result, from each member
+  std::vector<bool> adds;      ///< the chunk is an addend to what earlier members' chunks wrote
+  std::int64_t operand_elements = 0, result_elements = 0;
+};
+
+/// The move from a value of type `from` to type `to` as `rank` sees it.  When traffic.wire is none
+/// the only member is the rank itself and the boxes say which part of the operand it keeps. Throws
+/// TypeError when the slices do not lie as one collective of equal chunks can move them.
+Exchange exchange_of(const Type& from, const Type& to, const Mesh&, int rank);
+
+/// Memory of a move: its operand, its result and scratch of the sizes scratch_of() says.
+struct MoveBuffers {
+  const std::byte* operand;
+  std::byte* result;
+  std::byte* send = nullptr;     ///< chunks laid out for peers
+  std::byte* receive = nullptr;  ///< chunks received
+};
+
+/// Packs, calls the communicator and unpacks.  All on one lane.
+class Mover {
+ public:
+  Mover(Device& device, Communicator& communicator, DType dtype, Lane lane)
+      : device_(device), communicator_(communicator), dtype_(dtype), lane_(lane) {}
+  void operator()(const Exchange&, const MoveBuffers&);
+
+ private:
+  void keep(const Exchange&, const MoveBuffers&);
+  void all_gather(const Exchange&, const MoveBuffers&);
+  void reduce_scatter(const Exchange&, const MoveBuffers&);
+  void all_reduce(const Exchange&, const MoveBuffers&);
+  void all_to_all(const Exchange&, const MoveBuffers&);
+  void pack(const Exchange&, const MoveBuffers&);
+  void unpack(const Exchange&, const MoveBuffers&);
+
+  Device& device_;
+  Communicator& communicator_;
+  DType dtype_;
+  Lane lane_;
+};
+
+}  // namespace ithaca

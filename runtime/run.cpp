@@ -1,0 +1,201 @@
+#include "runtime/run.h"
+
+#include "models/error.h"
+#include "models/wire.h"
+#include "runtime/dependencies.h"
+#include "runtime/exchange.h"
+#include "runtime/ledger.h"
+#include "runtime/order.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace ithaca {
+namespace {
+
+/// Memory of a device for as long as this lives.
+class Arena {
+ public:
+  Arena(Device& device, std::int64_t bytes) : device_(device), begin_(device.allocate(bytes)) {}
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { device_.release(begin_); }
+  std::byte* at(std::int64_t offset) const { return begin_ + offset; }
+
+ private:
+  Device& device_;
+  std::byte* begin_;
+};
+
+class Execution {
+ public:
+  Execution(const Program& program, Device& device, Communicator& communicator)
+      : p_(program),
+        device_(device),
+        communicator_(communicator),
+        plan_(memory(program)),
+        waits_(dependencies(program, plan_)),
+        arena_(device, std::max<std::int64_t>(plan_.arena_bytes, 1)),
+        ledger_(plan_.arena_bytes),
+        uses_left_(count_uses()),
+        sent_before_(communicator.sent_bytes()) {}
+
+  RankResult run(const Inputs& input) {
+    for (const ValueId v : p_.inputs()) load(v, input(v));
+    ledger_.observe();
+    device_.synchronize();
+    for (std::uint32_t i = 0; i < p_.steps().size(); ++i) step(i);
+    device_.synchronize();
+    for (const ValueId v : p_.outputs()) keep(v);
+    result_.peak_live_bytes = ledger_.peak_bytes();
+    result_.sent_bytes_to = communicator_.sent_bytes();
+    std::ranges::transform(result_.sent_bytes_to, sent_before_, result_.sent_bytes_to.begin(),
+                           std::minus<>{});
+    return std::move(result_);
+  }
+
+ private:
+  std::int64_t bytes(ValueId v) const { return local_bytes(p_.type(v), p_.mesh()); }
+  std::byte* at(ValueId v) const { return arena_.at(plan_.offset[v]); }
+
+  /// How often each value is read; what stays to the end is read once more after it.
+  std::vector<int> count_uses() const {
+    std::vector<int> uses(p_.values().size());
+    for (const Step& s : p_.steps())
+      for (const ValueId v : s.in) ++uses[v];
+    for (const ValueId v : p_.outputs()) ++uses[v];
+    const auto end = static_cast<std::int64_t>(p_.steps().size());
+    for (const ValueId v : p_.inputs()) uses[v] += plan_.lifetime[v].dies == end ? 1 : 0;
+    return uses;
+  }
+
+  void load(ValueId v, const std::vector<std::byte>& slice) {
+    require(std::ssize(slice) == bytes(v), "an input is not of the bytes of its type");
+    ledger_.take(plan_.offset[v], bytes(v));
+    device_.upload(at(v), slice.data(), bytes(v));
+  }
+
+  void keep(ValueId v) {
+    std::vector<std::byte>& host = result_.outputs[v];
+    host.resize(static_cast<std::size_t>(bytes(v)));
+    device_.download(host.data(), at(v), bytes(v));
+  }
+
+  std::int64_t sent_bytes() const {
+    const std::vector<std::int64_t>& sent = communicator_.sent_bytes();
+    return std::accumulate(sent.begin(), sent.end(), std::int64_t{0});
+  }
+
+  void step(std::uint32_t i) {
+    const Step& s = p_.steps()[i];
+    const Lane lane = lane_of(p_, s);
+    const std::int64_t scratch_bytes = scratch_of(p_, s).bytes();
+    for (const ValueId v : s.out) take(v);
+    ledger_.take(plan_.scratch[i], scratch_bytes);
+    ledger_.observe();
+    for (const std::uint32_t other : waits_[i]) device_.wait(lane, done_[other]);
+    const double begin_s = device_.now_s(lane);
+    const std::int64_t sent_before = sent_bytes();
+    execute(i, lane);
+    result_.spans.push_back({communicator_.rank(), i, lane, begin_s, device_.now_s(lane)});
+    result_.sent_bytes_by_step.push_back(sent_bytes() - sent_before);
+    done_.push_back(device_.record(lane));
+    ledger_.give_back(plan_.scratch[i], scratch_bytes);
+    for (const ValueId v : s.in) use(v);
+    for (const ValueId v : s.out)
+      if (uses_left_[v] == 0) give_back(v);
+  }
+
+  /// A value that takes over the buffer of an operand takes it from the operand, which is then
+  /// gone.
+  void take(ValueId v) {
+    const ValueId source = plan_.lifetime[v].takes_over;
+    if (source != no_value) {
+      require(uses_left_[source] == 1, "a buffer is taken over that is still in use");
+      give_back(source);
+      uses_left_[source] = 0;
+    }
+    ledger_.take(plan_.offset[v], bytes(v));
+  }
+  void use(ValueId v) {
+    if (uses_left_[v] > 0 && --uses_left_[v] == 0) give_back(v);
+  }
+  void give_back(ValueId v) { ledger_.give_back(plan_.offset[v], bytes(v)); }
+
+  void execute(std::uint32_t i, Lane lane) {
+    const Step& s = p_.steps()[i];
+    std::visit(
+        match{[&](const Move&) { move(i, lane); }, [&](const Shift& op) { shift(s, op, lane); },
+              [&](const auto&) { compute(s, lane); }},
+        s.op);
+  }
+
+  void compute(const Step& s, Lane lane) {
+    std::vector<const std::byte*> in;
+    std::vector<std::byte*> out;
+    for (const ValueId v : s.in) in.push_back(at(v));
+    for (const ValueId v : s.out) out.push_back(at(v));
+    device_.compute(p_, s, communicator_.rank(), in, out, lane);
+  }
+
+  void move(std::uint32_t i, Lane lane) {
+    const Step& s = p_.steps()[i];
+    const Type &from = p_.type(s.in[0]), &to = p_.type(s.out[0]);
+    MoveBuffers buffers{at(s.in[0]), at(s.out[0])};
+    if (const Scratch scratch = scratch_of(p_, s); scratch.bytes() > 0) {
+      buffers.send = arena_.at(plan_.scratch[i]);
+      buffers.receive = buffers.send + scratch.send_bytes;
+    }
+    Mover(device_, communicator_, from.dtype, lane)(
+        exchange_of(from, to, p_.mesh(), communicator_.rank()), buffers);
+  }
+
+  void shift(const Step& s, const Shift& op, Lane lane) {
+    const int me = communicator_.rank();
+    std::vector<Parcel> parcels;
+    for (std::size_t j = 0; j < s.in.size(); ++j)
+      parcels.push_back({at(s.in[j]), at(s.out[j]), bytes(s.in[j])});
+    communicator_.shift({p_.mesh().group(me, {op.axis}), p_.mesh().coordinate(me, op.axis)},
+                        parcels, op.by, lane);
+  }
+
+  const Program& p_;
+  Device& device_;
+  Communicator& communicator_;
+  MemoryPlan plan_;
+  std::vector<std::vector<std::uint32_t>> waits_;
+  Arena arena_;
+  Ledger ledger_;
+  std::vector<int> uses_left_;
+  std::vector<std::int64_t> sent_before_;
+  std::vector<Device::Event> done_;  ///< by step
+  RankResult result_;
+};
+
+RankResult agree_and_run(const Program& p, Device& device, Communicator& communicator,
+                         const Inputs& input) {
+  if (p.mesh().ranks() != communicator.ranks())
+    throw EnvironmentError(fmt::format("the program is for {} ranks, the communicator has {}",
+                                       p.mesh().ranks(), communicator.ranks()));
+  communicator.agree(fingerprint(p));
+  check_order(call_orders(p));
+  return Execution(p, device, communicator).run(input);
+}
+
+}  // namespace
+
+RankResult run_rank(const Program& program, Device& device, Communicator& communicator,
+                    const Inputs& input) {
+  try {
+    return agree_and_run(program, device, communicator, input);
+  } catch (const std::exception& error) {
+    communicator.abort(error.what());
+    throw;
+  } catch (...) {
+    communicator.abort("an error without a name");
+    throw;
+  }
+}
+
+}  // namespace ithaca

@@ -9,25 +9,28 @@
 
 namespace ithaca {
 
-inline LayerShape shape_of(std::int64_t L, std::int64_t d, std::int64_t k, std::int64_t g,
-                           std::int64_t e, std::int64_t i) {
+struct Heads {
+  std::int64_t k, g, e;
+};
+
+inline LayerShape shape_of(std::int64_t L, std::int64_t d, const Heads& heads, std::int64_t i) {
   LayerShape shape;
   shape.L = L;
   shape.d = d;
-  shape.k = k;
-  shape.g = g;
-  shape.e = e;
+  shape.k = heads.k;
+  shape.g = heads.g;
+  shape.e = heads.e;
   shape.i = i;
   return shape;
 }
 
 inline LayerShape llama3_8b(std::int64_t L) {
-  return shape_of(L, 4096, 8, 4, 128, 14336);
+  return shape_of(L, 4096, {8, 4, 128}, 14336);
 }
 
-/// Two samples; sizes that differ, grouped heads, a wider than d, enough of all for eight ranks.
+/// Sizes that differ, grouped heads, a wider than d, enough of all for eight ranks.
 inline LayerShape small_shape() {
-  LayerShape shape = shape_of(96, 40, 8, 2, 6, 112);
+  LayerShape shape = shape_of(96, 40, {8, 2, 6}, 112);
   shape.b = 8;
   return shape;
 }

@@ -74,8 +74,8 @@ const std::map<std::string, std::string> our_tensor{
 
 LayerShape shape_named(const std::string& model, std::int64_t L) {
   if (model == "llama3-8b") return llama3_8b(L);
-  if (model == "llama3-70b") return shape_of(L, 8192, 8, 8, 128, 28672);
-  LayerShape shape = shape_of(L, 4096, 32, 1, 128, 11008);
+  if (model == "llama3-70b") return shape_of(L, 8192, {8, 8, 128}, 28672);
+  LayerShape shape = shape_of(L, 4096, {32, 1, 128}, 11008);
   if (model == "llama2-7b") return shape;
   EXPECT_EQ(model, "gpt-gelu");
   shape.i = 16384;

@@ -18,7 +18,7 @@ TEST(Parameters, OfALlama3LayerAreThePublishedOnes) {
 }
 
 TEST(Parameters, OfAGpt2XlLayerIncludeBiasesAndShifts) {
-  LayerShape n = shape_of(1, 1600, 25, 1, 64, 6400);
+  LayerShape n = shape_of(1, 1600, {25, 1, 64}, 6400);
   n.act = Act::gelu;
   n.norm = Norm::layer;
   n.rope = false;
@@ -137,14 +137,14 @@ TEST(Layer, OfOneTokenHasOnePair) {
 }
 
 TEST(Layer, OfOneHeadRunsOnOneRankOrAlongTheSequence) {
-  const LayerShape n = shape_of(96, 40, 1, 1, 6, 112);
+  const LayerShape n = shape_of(96, 40, {1, 1, 6}, 112);
   EXPECT_GT(count(layer_of("ring_zero3", 8, n).program).sent_bytes().total(), 0);
   EXPECT_THROW(layer_of("tp", 2, n), InputError);
   EXPECT_THROW(layer_of("ulysses_zero3", 2, n), InputError);
 }
 
 TEST(Layer, OfOneKeyHeadSpreadsItsQueries) {
-  const LayerShape n = shape_of(96, 40, 1, 8, 6, 112);
+  const LayerShape n = shape_of(96, 40, {1, 8, 6}, 112);
   EXPECT_EQ(layer_of("tp", 8, n).program.mesh().ranks(), 8);
 }
 

@@ -34,14 +34,14 @@ TEST(Events, OfAWeightAndItsGradientCountAsWeights) {
 
 TEST(Events, OfWeightsThatDoNotDivideArePadded) {
   LayerShape shape =
-      shape_of(12, 5, 3, 1, 2, 7);  // wk has 5 3 2 = 30 elements, 8 on each of 4 ranks
+      shape_of(12, 5, {3, 1, 2}, 7);  // wk has 5 3 2 = 30 elements, 8 on each of 4 ranks
   const Count zero3 = count(layer_of("ring_zero3", 4, shape).program);
   EXPECT_EQ(event(zero3, Phase::forward, "wk").sent_bytes, 3 * 8 * 2);
   EXPECT_EQ(event(zero3, Phase::backward, "dwk").sent_bytes, 3 * 8 * 2);
 }
 
 TEST(Events, OfAnAllReduceThatDoesNotDivideArePadded) {
-  LayerShape shape = shape_of(7, 5, 4, 1, 2, 8);  // x has 35 elements, in 4 chunks of 9
+  LayerShape shape = shape_of(7, 5, {4, 1, 2}, 8);  // x has 35 elements, in 4 chunks of 9
   const Count tp = count(layer_of("tp", 4, shape).program);
   EXPECT_EQ(event(tp, Phase::forward, "attn").sent_bytes, 2 * 3 * 9 * 2);
 }

@@ -139,7 +139,7 @@ TEST(Plan, OfAHandWrittenProgramIsWhatOneCountsByHand) {
 }
 
 TEST(Scratch, OfAnAllReduceIsItsPaddedChunks) {
-  const Program p = layer_of("tp", 4, shape_of(7, 5, 4, 1, 2, 8)).program;
+  const Program p = layer_of("tp", 4, shape_of(7, 5, {4, 1, 2}, 8)).program;
   int reduced = 0;
   for (const Step& step : p.steps()) {
     if (traffic_of(p, step).wire != Wire::all_reduce) continue;

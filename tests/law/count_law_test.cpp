@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <map>
 #include <numeric>
 
@@ -58,7 +59,8 @@ TEST(Composition, OfDisjointAxesSendsTheSameInEitherOrder) {
   for (const std::string& a : terms)
     for (const std::string& b : terms) {
       std::vector<SentBytes> both;
-      for (const std::string& text : {a + "(r) * " + b + "(u)", b + "(u) * " + a + "(r)"}) {
+      for (const std::string& text :
+           {fmt::format("{}(r) * {}(u)", a, b), fmt::format("{}(u) * {}(r)", b, a)}) {
         try {
           both.push_back(count(layer_of(text, mesh, small_shape()).program).sent_bytes());
         } catch (const InputError&) {

@@ -101,8 +101,8 @@ double element(DType dtype, const std::byte* from) {
 /// Axes on which the type is a copy.
 AxisList copy_axes(const Type& t, const Mesh& mesh) {
   AxisList axes;
-  for (std::uint8_t id = 0; id < mesh.extents().size(); ++id)
-    if (!contains(axes_of(t), Axis{id})) axes.push_back(Axis{id});
+  for (const Mesh::Extent& extent : mesh.extents())
+    if (const Axis axis = mesh.axis(extent.name); !contains(axes_of(t), axis)) axes.push_back(axis);
   return axes;
 }
 
@@ -136,8 +136,8 @@ double Numbers::operator[](std::int64_t index) const {
   // normal.
   std::uint64_t sum = 0;
   for (int i = 0; i < 64; i += 16) sum += (bits >> i) & 0xffff;
-  const double deviation = 65536 * std::sqrt(4.0 / 12.0);
-  return mean + scale * (static_cast<double>(sum) - 2.0 * 65535) / deviation;
+  const double deviation = 65536.0 * std::sqrt(4.0 / 12.0);
+  return mean + scale * (static_cast<double>(sum) - 131070.0) / deviation;
 }
 
 Numbers numbers_for(const Program& p, ValueId input) {

@@ -114,11 +114,11 @@ double max_abs(const HostTensor& tensor) {
 
 /// Infinity when a NaN is met.
 double max_difference(const HostTensor& a, const HostTensor& b) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = std::abs(a[i] - b[i]);
-    if (!(difference <= most)) most = std::isnan(difference) ? infinity : difference;
+    if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+    most = std::max(most, difference);
   }
   return most;
 }

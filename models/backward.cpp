@@ -17,10 +17,13 @@ class Differentiator {
         now_(cotangent_.size()),
         again_(cotangent_.size(), no_value),
         maker_(cotangent_.size(), no_value),
+        readers_(cotangent_.size(), 0),
         save_gathered_(save_gathered) {
     for (ValueId v = 0; v < now_.size(); ++v) now_[v] = v;
-    for (std::size_t i = 0; i < forward_.size(); ++i)
+    for (std::size_t i = 0; i < forward_.size(); ++i) {
       for (const ValueId v : forward_[i].out) maker_[v] = static_cast<ValueId>(i);
+      for (const ValueId v : forward_[i].in) ++readers_[v];
+    }
   }
 
   std::vector<ValueId> run(ValueId y, ValueId dy, const std::vector<ValueId>& wanted) {
@@ -100,7 +103,9 @@ class Differentiator {
   void back(const Normalize& op, const Step& s) {
     Ids in = s.in;
     for (ValueId& v : in) v = use(v);
-    const Ids d = b_.normalize_grad(op.kind, settle(s.out[0]), in);
+    // Linear in the cotangent, so a sum may stay partial, unless it meets that of a residual stream next.
+    const bool alone = readers_[s.in[0]] == 1;
+    const Ids d = b_.normalize_grad(op.kind, alone ? cotangent_[s.out[0]] : settle(s.out[0]), in);
     for (std::size_t i = 0; i < d.size(); ++i) give(s.in[i], d[i]);
   }
   void back(const Activate& op, const Step& s) {
@@ -202,6 +207,7 @@ class Differentiator {
   std::vector<ValueId> now_;        ///< the forward value itself, or its recomputation
   std::vector<ValueId> again_;      ///< gathered again
   std::vector<ValueId> maker_;      ///< index of the step that made it
+  std::vector<int> readers_;        ///< forward steps that read it
   bool save_gathered_;
 };
 

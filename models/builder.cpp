@@ -210,10 +210,12 @@ ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
 }
 
 Ids Builder::normalize_grad(Norm kind, ValueId dy, const Ids& in) {
-  need_settled("norm_grad", {dy});
-  Type gain = type(in[1]);
-  add_contracted(gain, type(in[0]), gain);
-  const Type x = type(in[0]);
+  Type gain = type(in[1]), x = type(in[0]);
+  add_contracted(gain, x, gain);
+  for (const Axis axis : type(dy).partial) {
+    add_partial(gain, axis);
+    add_partial(x, axis);
+  }
   const std::string dx = "d" + value(in[0]).name, dgain = "d" + value(in[1]).name;
   if (in.size() == 2) return push(NormalizeGrad{kind}, {dy, in[0], in[1]}, {{dx, x}, {dgain, gain}});
   const std::string dshift = "d" + value(in[2]).name;

@@ -49,6 +49,7 @@ class Builder {
   ValueId bias(std::string name, ValueId x, ValueId bias);
   ValueId bias_grad(ValueId dy, ValueId bias);
   ValueId normalize(std::string name, Norm, const Ids& x_gain_shift);
+  /// dx, dgain [, dshift]; partial where dy is.
   Ids normalize_grad(Norm, ValueId dy, const Ids& x_gain_shift);
   ValueId activate(std::string name, Act, ValueId up);
   ValueId activate_grad(Act, ValueId dy, ValueId up);

@@ -37,7 +37,7 @@ Schedule overlapped(const Program& p) {
   std::int32_t in_use = -1;  // where the weight gathered before is first used
   for (std::uint32_t i = 0; i < p.steps().size(); ++i) {
     const Step& step = p.steps()[i];
-    Slot slot{i, lane_of(p, step)};
+    Slot slot{i, lane_of(p, step), -1, std::holds_alternative<Shift>(step.op)};
     if (gathers_weight(p, step)) {
       slot.after_begin = in_use;
       in_use = reader[step.out[0]];

@@ -14,16 +14,17 @@ struct Slot {
   Lane lane;
   /// A step that must have begun before this one may, beside its operands: what bounds prefetch.  -1: none.
   std::int32_t after_begin = -1;
+  bool after_compute = false;  ///< also waits for what was issued on lane 0 before it, as a stream that forks does
 };
 
-/// Steps in issue order.  A step waits for its operands, its lane and `after_begin`.
+/// Steps in issue order.  A step waits for its operands, its lane and what its slot says.
 using Schedule = std::vector<Slot>;
 
 /// One lane: every collective blocks, as most reference implementations do.
 Schedule blocking(const Program&);
 
-/// One lane for each mesh axis beside the computing one.  Ring hops run behind attention, gradients are scattered
-/// behind the next product; a weight is gathered while its predecessor is used, one ahead.
+/// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention issued after it,
+/// gradients are scattered behind the next product; a weight is gathered while its predecessor is used, one ahead.
 Schedule overlapped(const Program&);
 
 }  // namespace ithaca

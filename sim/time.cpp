@@ -40,6 +40,7 @@ class Simulation {
   double begin_of(const Slot& slot, std::size_t who) const {
     double begin = free_[at(slot.lane, who)];
     for (const ValueId v : p_.steps()[slot.step].in) begin = std::max(begin, ready_[at(v, who)]);
+    if (slot.after_compute) begin = std::max(begin, free_[at(0, who)]);
     if (slot.after_begin >= 0) begin = std::max(begin, begun_[at(static_cast<std::size_t>(slot.after_begin), who)]);
     return begin;
   }

@@ -1,0 +1,206 @@
+#include "cli/json.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "cli/trace.h"
+#include "cli/verb.h"
+#include "models/error.h"
+#include "planner/plan_file.h"
+#include "reports/format.h"
+#include "reports/text_table.h"
+#include "sim/schedule.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ithaca {
+namespace {
+
+/// Ranks that exchange tokens for heads around attention: axes of the tokens before it and of the
+/// heads inside.
+int ulysses_ranks(const Arrangement& at) {
+  const auto shards = [](const Layout& layout, Axis axis, auto... dims) {
+    return std::ranges::any_of(
+        layout, [&](const Placement& p) { return p.cut.axis == axis && ((p.dim == dims) || ...); });
+  };
+  int ranks = 1;
+  for (std::size_t id = 0; id < at.mesh.extents().size(); ++id) {
+    const Axis axis{static_cast<std::uint8_t>(id)};
+    const AttentionTable& t = at.strategy.attention;
+    if (shards(t.in, axis, DimName::L) && shards(t.q, axis, DimName::k, DimName::g))
+      ranks *= at.mesh.ranks(axis);
+  }
+  return ranks;
+}
+
+int ring_ranks(const Arrangement& at) {
+  const std::optional<Ring>& ring = at.strategy.attention.ring;
+  return ring ? at.mesh.ranks(ring->axis) : 1;
+}
+
+/// What `cost` was asked for and found.
+struct Cost {
+  Job job;
+  PricedStrategy priced;
+};
+
+Json memory_json(const Cost& c) {
+  Json by_role;
+  for (std::size_t r = 0; r < memory_roles; ++r)
+    by_role[name_of(static_cast<MemoryRole>(r))] = c.priced.memory.by_role[r];
+  const Overheads& o = c.priced.overheads;
+  return {{"peak_bytes", c.priced.peak_bytes()},
+          {"tensor_bytes", c.priced.memory.peak_bytes},
+          {"by_role", by_role},
+          {"overheads",
+           {{"context_bytes", o.context_bytes},
+            {"communicator_bytes", o.communicator_bytes},
+            {"all_to_all_bytes", o.all_to_all_bytes}}},
+          {"capacity_bytes", c.job.cluster.gpu.memory_bytes}};
+}
+
+Json json_of(const Cost& c) {
+  const PricedStrategy& p = c.priced;
+  const StepTime& t = p.time;
+  return {{"schema", "ithaca/1"},
+          {"model", c.job.model},
+          {"shape", shape_json(c.job.shape)},
+          {"layers", c.job.layers},
+          {"cluster", c.job.cluster.name},
+          {"strategy", p.arrangement.name},
+          {"mesh", mesh_json(p.arrangement.mesh)},
+          {"recompute", p.recompute ? "full" : "none"},
+          {"schedule", c.job.overlap ? "overlapped" : "blocking"},
+          {"degree", c.job.gpus},
+          {"ulysses", ulysses_ranks(p.arrangement)},
+          {"ring", ring_ranks(p.arrangement)},
+          {"collectives", collectives_json(p.count, p.arrangement.mesh)},
+          {"sent_bytes", sent_json(p.count.sent_bytes())},
+          {"flops", p.count.flops()},
+          {"memory", memory_json(c)},
+          {"time",
+           {{"step_s", t.step_s},
+            {"compute_s", t.compute_s},
+            {"exposed_comm_s", t.exposed_comm_s},
+            {"layer_s", t.layer_s},
+            {"update_s", t.update_s}}}};
+}
+
+std::string memory_text(const Cost& c) {
+  using enum Align;
+  const auto capacity = static_cast<double>(c.job.cluster.gpu.memory_bytes);
+  TextTable table({{"memory", left}, {"bytes", right}, {"", right}, {"of capacity", right}});
+  const auto add = [&](const std::string& name, std::int64_t bytes) {
+    if (bytes > 0)
+      table.add({name, grouped(bytes), binary_bytes(bytes),
+                 fmt::format("{:.1f} %", 100 * static_cast<double>(bytes) / capacity)});
+  };
+  for (std::size_t r = 0; r < memory_roles; ++r)
+    add(name_of(static_cast<MemoryRole>(r)), c.priced.memory.by_role[r]);
+  add("overhead: context", c.priced.overheads.context_bytes);
+  add("overhead: communicators", c.priced.overheads.communicator_bytes);
+  add("overhead: all-to-all", c.priced.overheads.all_to_all_bytes);
+  add("peak", c.priced.peak_bytes());
+  add("capacity", c.job.cluster.gpu.memory_bytes);
+  return table.text(2);
+}
+
+std::string time_text(const Cost& c) {
+  using enum Align;
+  const StepTime& t = c.priced.time;
+  TextTable table({{"time", left}, {"", right}});
+  table.add({"one layer, forward and backward", seconds_text(t.layer_s)});
+  table.add({"update, once a step", seconds_text(t.update_s)});
+  table.add({fmt::format("step, {} layers", c.job.layers), seconds_text(t.step_s)});
+  table.add({"  of it computing", seconds_text(t.compute_s)});
+  table.add({"  of it exposed communication", seconds_text(t.exposed_comm_s)});
+  return table.text(2);
+}
+
+std::string text_of(const Cost& c) {
+  const PricedStrategy& p = c.priced;
+  const SentBytes sent = p.count.sent_bytes();
+  std::string text =
+      fmt::format("{} on {} x {}: {}, recompute {}, {}\n{}, {} layers\n\n", c.job.model, c.job.gpus,
+                  c.job.cluster.gpu.name, p.arrangement.name, p.recompute ? "full" : "none",
+                  c.job.overlap ? "overlapped" : "blocking", shape_text(c.job.shape), c.job.layers);
+  text +=
+      fmt::format("One layer on mesh {}, forward and backward\n\n", mesh_text(p.arrangement.mesh));
+  text += collectives_text(p.count, p.arrangement.mesh);
+  text +=
+      fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n\n",
+                  decimal_bytes(sent.activation), decimal_bytes(sent.weight),
+                  decimal_bytes(sent.total()), decimal_count(static_cast<double>(p.count.flops())));
+  text += memory_text(c) + '\n' + time_text(c);
+  if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
+    text += fmt::format("\n  does not fit: {} over capacity\n",
+                        binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
+  return text;
+}
+
+class CostVerb : public Verb {
+ public:
+  using Verb::Verb;
+
+  void define() {
+    add_model_options(*app_, o_);
+    add_cluster_options(*app_, o_);
+    add_strategy_options(*app_, o_);
+    app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
+    app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
+    app_->add_option("--timeline", timeline_, "predicted timeline as a Chrome trace")
+        ->type_name("FILE");
+    app_->footer(
+        "Example:\n  ithaca cost --model llama-3.1-8b --cluster dgx-a100-80g --gpus 8 --seq 128k "
+        "\\\n"
+        "      --strategy \"ring_zigzag_zero3(r) * ulysses_zero3(u)\" --mesh r=2,u=4 --recompute "
+        "full");
+  }
+
+  int run(Console& console) override {
+    if (o_.strategy.empty())
+      throw InputError("--strategy", "expected an expression such as ulysses_zero3, got nothing");
+    const bool recompute = recomputes(o_);
+    take_default(o_.cluster, "dgx-a100-80g", "--cluster", console);
+    Mesh mesh;
+    if (!o_.mesh.empty()) {
+      mesh = parse_mesh(o_.mesh);
+      const std::string ranks = fmt::format("{}", mesh.ranks());
+      if (o_.gpus.empty()) o_.gpus = ranks;
+      if (gpus_of(o_) != mesh.ranks())
+        throw InputError("--mesh", fmt::format("expected axes that multiply to --gpus {}, got {}",
+                                               o_.gpus, ranks));
+    }
+    const Job job = job_of(o_, console);
+    if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus, job.shape);
+    const Cost cost{job, price(job, o_.strategy, mesh, recompute)};
+    console.note("layers only: embedding, LM head and loss are not priced yet");
+    if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
+    if (!timeline_.empty()) write_timeline(cost, console);
+    console.result(o_.json ? ithaca::text_of(json_of(cost)) : text_of(cost), o_.output);
+    return Exit::ok;
+  }
+
+ private:
+  void write_timeline(const Cost& c, Console& console) const {
+    const Layer layer = layer_of(c.job, c.priced.arrangement, c.priced.recompute);
+    const Schedule schedule = c.job.overlap ? overlapped(layer.program) : blocking(layer.program);
+    const Timeline timeline = time(layer.program, schedule, ClusterCost(c.job.cluster));
+    write_file(timeline_, chrome_trace(layer.program, timeline));
+    console.note(
+        fmt::format("{} written, open it in chrome://tracing or ui.perfetto.dev", timeline_));
+  }
+
+  Options o_;
+  std::string timeline_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_cost(CLI::App& root) {
+  auto verb = std::make_unique<CostVerb>(
+      root.add_subcommand("cost", "Everything about one strategy: bytes sent, memory, time"));
+  verb->define();
+  return verb;
+}
+
+}  // namespace ithaca

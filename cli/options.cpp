@@ -1,0 +1,206 @@
+#include "cli/options.h"
+
+#include "models/error.h"
+#include "models/model_yaml.h"
+#include "models/nearest.h"
+#include "models/units.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ithaca {
+namespace {
+
+constexpr std::int64_t most_gpus = 1 << 20, most_samples = 1 << 20;
+
+void need(const std::string& text, std::string_view flag, std::string_view expected,
+          std::string_view hint = "") {
+  if (text.empty())
+    throw InputError(flag, fmt::format("expected {}, got nothing{}", expected, hint));
+}
+
+/// Loaders speak of "model" and "cluster"; here these are flags.
+template <class Load>
+auto as_flag(const char* key, Load&& load) {
+  try {
+    return load();
+  } catch (const InputError& e) {
+    const std::string message = e.what(), prefix = fmt::format("{}: ", key);
+    if (!message.starts_with(prefix)) throw;
+    throw InputError(fmt::format("--{}", key), message.substr(prefix.size()));
+  }
+}
+
+std::int64_t samples_of(const Options& o) {
+  return o.batch.empty() ? 1 : whole(o.batch, "--batch", 1, most_samples);
+}
+
+std::int64_t layers_of(const Options& o, std::int64_t otherwise) {
+  return o.layers.empty() ? otherwise : whole(o.layers, "--layers", 1, SizeLimits::layers);
+}
+
+std::int64_t tokens_of(const Options& o, Console& console) {
+  need(o.seq, "--seq", "a token count such as 131072 or 128k");
+  const std::int64_t tokens = token_count(o.seq, "--seq");
+  if (fmt::format("{}", tokens) != o.seq)
+    console.note(fmt::format("--seq {} = {} tokens", o.seq, tokens));
+  return tokens;
+}
+
+Subject of_model(const Options& o, Console& console) {
+  for (const auto& [flag, text] : {std::pair{"--hidden", &o.hidden},
+                                   {"--intermediate", &o.intermediate},
+                                   {"--heads", &o.heads},
+                                   {"--kv-heads", &o.kv_heads},
+                                   {"--head-dim", &o.head_dim}})
+    if (!text->empty())
+      throw InputError(flag, "expected sizes or --model, got both, leave out one");
+  const std::int64_t samples = samples_of(o), tokens = tokens_of(o, console);
+  const ModelSpec model = as_flag("model", [&] { return load_model(o.model); });
+  const LayerShape shape = as_flag("model", [&] { return layer_shape(model, samples, tokens); });
+  for (const std::string& note : pricing_notes(model))
+    console.note(fmt::format("{}: {}", model.name, note));
+  if (model.max_position_embeddings > 0 && tokens > model.max_position_embeddings)
+    console.note(fmt::format("{}: {} tokens exceed the {} positions the model was made for",
+                             model.name, tokens, model.max_position_embeddings));
+  return {model.name, shape, layers_of(o, model.layers)};
+}
+
+/// Heads and their dimension: what was said, else heads of 128.
+void take_heads(const Options& o, LayerShape& s, Console& console) {
+  const bool has_heads = !o.heads.empty();
+  s.e = o.head_dim.empty() ? 128 : whole(o.head_dim, "--head-dim", 1, SizeLimits::head_dim);
+  std::int64_t heads = has_heads ? whole(o.heads, "--heads", 1, SizeLimits::heads) : s.d / s.e;
+  const bool divides = has_heads ? s.d % heads == 0 : s.d % s.e == 0;
+  if (has_heads && o.head_dim.empty()) s.e = s.d / heads;
+  if (!divides && o.head_dim.empty() == has_heads)
+    throw InputError("--heads", fmt::format("expected a divisor of --hidden {}, got {}, or say "
+                                            "--head-dim too",
+                                            s.d, heads));
+  if (!divides && !has_heads)
+    throw InputError("--heads", fmt::format("expected a number of heads, got nothing, and --hidden "
+                                            "{} is no multiple of {}",
+                                            s.d, s.e));
+  s.k = o.kv_heads.empty() ? heads : whole(o.kv_heads, "--kv-heads", 1, SizeLimits::heads);
+  if (heads % s.k != 0)
+    throw InputError("--kv-heads",
+                     fmt::format("expected a divisor of the {} heads, got {}", heads, s.k));
+  s.g = heads / s.k;
+  console.note(fmt::format("no --model: {} heads of {}, {} KV heads, SwiGLU, RMSNorm, RoPE", heads,
+                           s.e, s.k));
+}
+
+Subject of_sizes(const Options& o, Console& console) {
+  if (o.hidden.empty() && o.intermediate.empty())
+    throw InputError("--model",
+                     "expected a preset, a YAML file or a config.json, got nothing, see "
+                     "`ithaca models`, or give -L -d -i");
+  need(o.hidden, "--hidden", "the width of the residual stream such as 4096");
+  need(o.intermediate, "--intermediate", "the width of the MLP such as 14336");
+  LayerShape s;
+  s.d = whole(o.hidden, "--hidden", 1, SizeLimits::hidden);
+  s.i = whole(o.intermediate, "--intermediate", 1, SizeLimits::intermediate);
+  s.b = samples_of(o);
+  s.L = tokens_of(o, console);
+  take_heads(o, s, console);
+  return {fmt::format("d{}-i{}", s.d, s.i), s, layers_of(o, 1)};
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, Options& o) {
+  const std::string group = "What is trained";
+  const auto add = [&](const char* flag, std::string& text, const char* type, const char* help) {
+    app.add_option(flag, text, help)->type_name(type)->group(group);
+  };
+  add("--model", o.model, "NAME|FILE", "preset, YAML file or Hugging Face config.json");
+  add("-L,--seq", o.seq, "TOKENS", "tokens of a sample; 128k = 131072");
+  add("--batch", o.batch, "N", "samples in one micro-batch (1)");
+  add("--layers", o.layers, "N", "layers (the model's, else 1)");
+  add("-d,--hidden", o.hidden, "N", "without --model: width of the residual stream");
+  add("-i,--intermediate", o.intermediate, "N", "without --model: width of the MLP");
+  add("--heads", o.heads, "N", "without --model: query heads (d / 128)");
+  add("--kv-heads", o.kv_heads, "N", "without --model: KV heads (as many as heads)");
+  add("--head-dim", o.head_dim, "N", "without --model: dimension of a head (d / heads)");
+}
+
+void add_cluster_options(CLI::App& app, Options& o) {
+  app.add_option("--cluster", o.cluster, "preset or YAML file")
+      ->type_name("NAME|FILE")
+      ->group("On what");
+  app.add_option("-N,--gpus", o.gpus, "ranks")->type_name("N")->group("On what");
+}
+
+void add_strategy_options(CLI::App& app, Options& o) {
+  const std::string group = "How";
+  app.add_option("--strategy", o.strategy, "such as ulysses_zero3, or \"a(x) * b(y) | c(x,y)\"")
+      ->type_name("EXPR")
+      ->group(group);
+  app.add_option("--mesh", o.mesh, "axes, slowest links first, such as r=2,u=4")
+      ->type_name("AXES")
+      ->group(group);
+  app.add_option("--recompute", o.recompute, "none or full (none)")->type_name("HOW")->group(group);
+  app.add_option("--schedule", o.schedule, "overlapped or blocking (overlapped)")
+      ->type_name("HOW")
+      ->group(group);
+}
+
+std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,
+                   std::int64_t most) {
+  std::int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || read != end || value < least || value > most)
+    throw InputError(flag, fmt::format("expected a whole number from {} to {}, got {}", least, most,
+                                       in_quotes(text)));
+  return value;
+}
+
+std::string one_of(const std::string& text, std::string_view flag,
+                   std::initializer_list<std::string_view> words) {
+  if (text.empty()) return std::string(*words.begin());
+  if (std::ranges::find(words, text) != words.end()) return text;
+  const std::vector<std::string> known(words.begin(), words.end());
+  throw InputError(flag, fmt::format("expected {}, got {}{}", fmt::join(known, " or "),
+                                     in_quotes(text), did_you_mean(text, known)));
+}
+
+void take_default(std::string& text, const char* value, const char* flag, Console& console) {
+  if (!text.empty()) return;
+  text = value;
+  console.note(fmt::format("{} not given, {} taken", flag, value));
+}
+
+Subject subject_of(const Options& o, Console& console) {
+  return o.model.empty() ? of_sizes(o, console) : of_model(o, console);
+}
+
+int gpus_of(const Options& o) {
+  need(o.gpus, "--gpus", "a number of ranks");
+  return static_cast<int>(whole(o.gpus, "--gpus", 1, most_gpus));
+}
+
+bool overlaps(const Options& o) {
+  return one_of(o.schedule, "--schedule", {"overlapped", "blocking"}) == "overlapped";
+}
+
+bool recomputes(const Options& o) {
+  return one_of(o.recompute, "--recompute", {"none", "full"}) == "full";
+}
+
+Job job_of(const Options& o, Console& console) {
+  const Subject subject = subject_of(o, console);
+  Job job;
+  job.model = subject.name;
+  job.shape = subject.shape;
+  job.layers = subject.layers;
+  job.gpus = gpus_of(o);
+  need(o.cluster, "--cluster", "a preset or a YAML file", ", see `ithaca clusters`");
+  job.cluster = as_flag("cluster", [&] { return load_cluster(o.cluster); });
+  job.overlap = overlaps(o);
+  return job;
+}
+
+}  // namespace ithaca

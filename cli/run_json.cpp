@@ -1,0 +1,167 @@
+#include "cli/run_json.h"
+
+#include "cli/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ithaca {
+namespace {
+
+/// JSON has no infinity; a NaN or an overflow is the largest number there is.
+Json number(double x) {
+  return std::isfinite(x) ? x : std::numeric_limits<double>::max();
+}
+
+Json plan_part(const TwinRun& run) {
+  const PlanFile& p = run.plan;
+  return {{"model", p.job.model},
+          {"shape", shape_json(p.job.shape)},
+          {"layers", p.job.layers},
+          {"cluster", p.cluster},
+          {"gpus", p.job.gpus},
+          {"strategy", p.strategy},
+          {"mesh", mesh_json(p.mesh)},
+          {"recompute", p.recompute ? "full" : "none"},
+          {"schedule", p.job.overlap ? "overlapped" : "blocking"},
+          {"step_s", p.step_s},
+          {"peak_bytes", p.peak_bytes},
+          {"sent_bytes", p.sent_bytes}};
+}
+
+/// Events of all layers: calls and bytes add up.
+Json collectives_part(const TwinRun& run) {
+  const auto n = static_cast<int>(run.layers.size());
+  Json json = Json::array();
+  for (std::size_t e = 0; e < run.layers.front().sent.size(); ++e) {
+    const Event& event = run.layers.front().sent[e].predicted;
+    std::int64_t measured = 0;
+    for (const Verification& v : run.layers) measured += v.sent[e].measured_bytes;
+    json.push_back({{"phase", name_of(event.phase)},
+                    {"kind", name_of(event.wire)},
+                    {"axes", axes_json(event.axes, run.arrangement.mesh)},
+                    {"tensor", event.tensor},
+                    {"calls", event.calls * n},
+                    {"predicted_bytes", event.sent_bytes * n},
+                    {"measured_bytes", measured}});
+  }
+  return json;
+}
+
+/// Forward, backward and recomputation; or the update.
+Json sent_part(const TwinRun& run, bool update) {
+  std::int64_t predicted = 0, measured = 0;
+  for (const Verification& v : run.layers)
+    for (const SentComparison& s : v.sent)
+      if ((s.predicted.phase == Phase::update) == update) {
+        predicted += s.predicted.sent_bytes;
+        measured += s.measured_bytes;
+      }
+  return {{"predicted", predicted}, {"measured", measured}};
+}
+
+Json live_part(const TwinRun& run, std::size_t program) {
+  const LiveComparison& first = run.layers.front().live[program];
+  std::int64_t measured = first.measured_bytes;
+  for (const Verification& v : run.layers)
+    if (v.live[program].measured_bytes != first.predicted_bytes)
+      measured = v.live[program].measured_bytes;
+  return {{"predicted", first.predicted_bytes}, {"measured", measured}};
+}
+
+Json errors_part(const TwinRun& run) {
+  Json json = Json::object();
+  for (std::size_t t = 0; t < run.layers.front().tensors.size(); ++t) {
+    double most = 0;
+    for (const Verification& v : run.layers) most = std::max(most, v.tensors[t].max_relative_error);
+    json[run.layers.front().tensors[t].name] = number(most);
+  }
+  return json;
+}
+
+/// Layers follow one another.
+Json spans_part(const TwinRun& run) {
+  const Layer layer = layer_program(run.shape, run.arrangement.strategy, run.arrangement.mesh,
+                                    {run.plan.recompute, true, run.dtype});
+  Json json = Json::array();
+  double start_s = 0;
+  for (const Verification& v : run.layers) {
+    for (const Span& span : v.timeline.spans) {
+      const Step& step = layer.program.steps()[span.step];
+      json.push_back({{"rank", span.rank},
+                      {"step", span.step},
+                      {"name", step_text(layer.program, step)},
+                      {"lane", lane_text(layer.program, span.lane)},
+                      {"phase", name_of(step.phase)},
+                      {"begin_s", start_s + span.begin_s},
+                      {"end_s", start_s + span.end_s}});
+    }
+    start_s += v.timeline.end_s;
+  }
+  return json;
+}
+
+Json time_part(const TwinRun& run) {
+  double sharded_s = 0, one_rank_s = 0, compute_s = 0, exposed_s = 0;
+  for (const Verification& v : run.layers) {
+    sharded_s += v.timeline.end_s;
+    compute_s += v.timeline.compute_s;
+    exposed_s += v.timeline.exposed_comm_s;
+    one_rank_s += v.one_rank_s;
+  }
+  return {{"wall_s", sharded_s},
+          {"compute_s", compute_s},
+          {"exposed_comm_s", exposed_s},
+          {"one_rank_s", one_rank_s}};
+}
+
+}  // namespace
+
+double TwinRun::max_relative_error() const {
+  double most = 0;
+  for (const Verification& v : layers) most = std::max(most, v.max_relative_error());
+  return most;
+}
+
+double TwinRun::max_replica_difference() const {
+  double most = 0;
+  for (const Verification& v : layers) most = std::max(most, v.max_replica_difference());
+  return most;
+}
+
+bool TwinRun::bytes_match() const {
+  return std::ranges::all_of(layers, &Verification::bytes_match);
+}
+
+bool TwinRun::verified() const {
+  return bytes_match() && max_relative_error() <= tolerance() &&
+         max_replica_difference() <= tolerance();
+}
+
+Json run_json(const TwinRun& run) {
+  return {{"schema", "ithaca/1"},
+          {"kind", "run"},
+          {"plan", plan_part(run)},
+          {"communicator", "threads"},
+          {"device", "cpu"},
+          {"dtype", name_of(run.dtype)},
+          {"scale", run.scale},
+          {"layers", run.layers.size()},
+          {"shape", shape_json(run.shape)},
+          {"mesh", mesh_json(run.arrangement.mesh)},
+          {"strategy", run.arrangement.name},
+          {"verified", run.verified()},
+          {"tolerance", run.tolerance()},
+          {"collectives", collectives_part(run)},
+          {"max_relative_error", errors_part(run)},
+          {"max_replica_difference", number(run.max_replica_difference())},
+          {"live_bytes", live_part(run, 0)},
+          {"update_live_bytes", live_part(run, 1)},
+          {"sent_bytes", sent_part(run, false)},
+          {"update_sent_bytes", sent_part(run, true)},
+          {"time", time_part(run)},
+          {"spans", spans_part(run)}};
+}
+
+}  // namespace ithaca

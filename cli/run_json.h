@@ -1,0 +1,35 @@
+// cli/run_json.h -- a verified run, predicted beside measured, as run.json and for people.
+#pragma once
+
+#include "cli/json.h"
+#include "planner/plan_file.h"
+#include "runtime/verify.h"
+
+#include <string>
+#include <vector>
+
+namespace ithaca {
+
+/// What was run and what came out, layer by layer.
+struct TwinRun {
+  PlanFile plan;
+  LayerShape shape;  ///< as run, maybe scaled
+  Arrangement arrangement;
+  DType dtype = DType::f64;
+  std::int64_t scale = 1;
+  std::vector<Verification> layers;
+
+  /// Largest max|a - b| / max|b| of a tensor that still counts as the same: f64 1e-10, f32 1e-4.
+  double tolerance() const { return dtype == DType::f64 ? 1e-10 : 1e-4; }
+  double max_relative_error() const;
+  double max_replica_difference() const;
+  bool bytes_match() const;
+  bool verified() const;
+};
+
+Json run_json(const TwinRun&);
+std::string run_text(const TwinRun&);
+/// Why the run is not verified, in one line.
+std::string why_unverified(const TwinRun&);
+
+}  // namespace ithaca

@@ -1,0 +1,76 @@
+#include "cli/text.h"
+
+#include "reports/format.h"
+#include "reports/text_table.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+namespace ithaca {
+
+std::string seconds_text(double seconds) {
+  const char* unit = "s";
+  double value = seconds;
+  if (seconds > 0 && seconds < 0.9995e-3) {
+    value *= 1e6;
+    unit = "us";
+  } else if (seconds > 0 && seconds < 0.9995) {
+    value *= 1e3;
+    unit = "ms";
+  }
+  const double size = std::abs(value);
+  const int decimals = size == 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f} {}", value, decimals, unit);
+}
+
+std::string mesh_text(const Mesh& mesh) {
+  std::string text;
+  for (const Mesh::Extent& extent : mesh.extents())
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", extent.name, extent.ranks);
+  return text;
+}
+
+std::string shape_text(const LayerShape& n) {
+  const char* const act = n.act == Act::swiglu ? "SwiGLU" : n.act == Act::geglu ? "GeGLU" : "GELU";
+  return fmt::format("L = {} tokens, b = {} (d = {}, i = {} {}, {} heads of {}, {} KV heads)", n.L,
+                     n.b, n.d, n.i, act, n.h(), n.e, n.k);
+}
+
+std::string step_text(const Program& p, const Step& step) {
+  const Traffic traffic = traffic_of(p, step);
+  const ValueId value = traffic.wire == Wire::none ? step.out[0] : step.in[0];
+  return fmt::format("{} {}", traffic.wire == Wire::none ? name_of(step.op) : name_of(traffic.wire),
+                     p[value].name);
+}
+
+std::string lane_text(const Program& p, Lane lane) {
+  if (lane == 0) return "compute";
+  return p.mesh().name(Axis{static_cast<std::uint8_t>(lane - 1)});
+}
+
+std::string collectives_text(const Count& count, const Mesh& mesh) {
+  using enum Align;
+  TextTable table({{"phase", left},
+                   {"collective", left},
+                   {"axes", left},
+                   {"tensor", left},
+                   {"calls", right},
+                   {"elements", right},
+                   {"sent by a rank", right}});
+  for (const Event& e : count.events)
+    table.add({name_of(e.phase), name_of(e.wire), name_of(mesh, e.axes), e.tensor,
+               fmt::format("{}", e.calls), grouped(e.elements), decimal_bytes(e.sent_bytes)});
+  return table.empty() ? "  none\n" : table.text(2);
+}
+
+bool rings_in_bf16(const Arrangement& at) {
+  const std::optional<Ring>& ring = at.strategy.attention.ring;
+  return ring && ring->gradient == DType::bf16 && at.mesh.ranks(ring->axis) > 1;
+}
+
+std::string bf16_ring_note() {
+  return "gradients of keys and values walk the ring in bf16, which is known to lose precision "
+         "(github.com/zhuzilin/ring-flash-attention issue 42); ring_homing sends them in f32";
+}
+
+}  // namespace ithaca

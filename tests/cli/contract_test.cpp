@@ -1,0 +1,190 @@
+// What scripts may rely on: keys and types of --json, exit codes, which stream says what.
+#include "tests/cli/cli_run.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace ithaca {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string job = " --model llama-3.1-8b --cluster dgx-a100-80g --gpus 8 --seq 128k";
+
+void expect_collectives(const Json& list) {
+  ASSERT_TRUE(list.is_array());
+  ASSERT_FALSE(list.empty());
+  for (const Json& c : list) {
+    EXPECT_TRUE(c.at("phase").is_string());
+    EXPECT_TRUE(c.at("kind").is_string());
+    EXPECT_TRUE(c.at("axes").is_array());
+    EXPECT_TRUE(c.at("tensor").is_string());
+    for (const char* const key : {"calls", "elements", "sent_bytes"})
+      EXPECT_TRUE(c.at(key).is_number_integer()) << key;
+  }
+}
+
+void expect_shape(const Json& json, std::int64_t L) {
+  EXPECT_EQ(json.at("schema"), "ithaca/1");
+  EXPECT_TRUE(json.at("model").is_string());
+  EXPECT_EQ(json.at("shape").at("L"), L);
+  for (const char* const key : {"b", "d", "i", "k", "g", "e"})
+    EXPECT_TRUE(json.at("shape").at(key).is_number_integer()) << key;
+}
+
+TEST(Table, JsonHasTheContractsKeys) {
+  const Ran ran = ithaca_cli("table --model llama-3.1-8b --gpus 8 --seq 128k --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  expect_shape(json, 131072);
+  ASSERT_TRUE(json.at("rows").is_array());
+  for (const Json& row : json.at("rows")) {
+    ASSERT_FALSE(row.contains("error")) << row;
+    expect_collectives(row.at("collectives"));
+    for (const char* const key : {"degree", "ulysses", "ring"})
+      EXPECT_TRUE(row.at(key).is_number_integer());
+    const Json& sent = row.at("sent_bytes");
+    EXPECT_EQ(sent.at("activation").get<std::int64_t>() + sent.at("weight").get<std::int64_t>(),
+              sent.at("total").get<std::int64_t>());
+    EXPECT_TRUE(row.at("closed_form").is_object());
+    EXPECT_TRUE(row.at("published").is_array());
+  }
+}
+
+TEST(Table, SaysWhichIntegerWasTakenForTheLength) {
+  const Ran ran = ithaca_cli("table --model llama-3.1-8b --gpus 8 --seq 128k");
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_NE(ran.out.find("131072"), std::string::npos);
+  EXPECT_NE(ran.err.find("note: --seq 128k = 131072 tokens"), std::string::npos);
+}
+
+TEST(Table, TakesBareSizesAndSaysWhatItAssumed) {
+  const Ran ran = ithaca_cli("table -L 4096 -d 1024 -i 4096 -N 4 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json().at("shape").at("heads"), 8);
+  EXPECT_EQ(ran.json().at("shape").at("e"), 128);
+  EXPECT_EQ(ran.err, "note: no --model: 8 heads of 128, 8 KV heads, SwiGLU, RMSNorm, RoPE\n");
+}
+
+TEST(Table, CsvHasOneLinePerStrategy) {
+  const Ran ran = ithaca_cli("table --model llama-3.1-8b --gpus 8 --seq 4096 --csv");
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 9);
+}
+
+TEST(Cost, JsonHasTheContractsKeys) {
+  const Ran ran = ithaca_cli("cost --strategy usp_zero3 --json" + job);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  expect_shape(json, 131072);
+  expect_collectives(json.at("collectives"));
+  EXPECT_EQ(json.at("ulysses").get<int>() * json.at("ring").get<int>(), 8);
+  EXPECT_GT(json.at("ring").get<int>(), 1);
+  EXPECT_TRUE(json.at("flops").is_number_integer());
+  const Json& memory = json.at("memory");
+  std::int64_t sum = 0;
+  for (const auto& [role, bytes] : memory.at("by_role").items()) sum += bytes.get<std::int64_t>();
+  for (const auto& [what, bytes] : memory.at("overheads").items()) sum += bytes.get<std::int64_t>();
+  EXPECT_EQ(sum, memory.at("peak_bytes").get<std::int64_t>());
+  EXPECT_TRUE(memory.at("capacity_bytes").is_number_integer());
+  for (const char* const key : {"step_s", "compute_s", "exposed_comm_s", "layer_s", "update_s"})
+    EXPECT_TRUE(json.at("time").at(key).is_number()) << key;
+}
+
+TEST(Cost, CountsAsTheTableDoes) {
+  const Json rows =
+      ithaca_cli("table --model llama-3.1-8b -N 8 -L 131072 --json").json().at("rows");
+  for (const Json& row : rows) {
+    const Json cost =
+        ithaca_cli("cost --json --strategy " + row.at("strategy").get<std::string>() + job).json();
+    for (const char* const key : {"collectives", "sent_bytes", "degree", "ulysses", "ring"})
+      EXPECT_EQ(cost.at(key), row.at(key)) << row.at("strategy") << ' ' << key;
+  }
+}
+
+TEST(Cost, WarnsOfRingGradientsInBf16OnlyWhereTheyAre) {
+  const std::string warning = "issue 42";
+  const auto warns = [&](const std::string& strategy) {
+    const Ran ran = ithaca_cli("cost --strategy " + strategy + job);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.err.find(warning) != std::string::npos;
+  };
+  EXPECT_TRUE(warns("ring_zero3"));
+  EXPECT_TRUE(warns("usp_zero3"));
+  EXPECT_FALSE(warns("ring_homing_zero3"));
+  EXPECT_FALSE(warns("ulysses_zero3"));
+}
+
+TEST(Plan, JsonHasTheContractsKeys) {
+  const Ran ran = ithaca_cli("plan --json" + job);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  expect_shape(json, 131072);
+  const auto is_choice = [](const Json& c) {
+    int ranks = 1;
+    for (const auto& [axis, n] : c.at("mesh").items()) ranks *= n.get<int>();
+    return c.at("attention").is_string() && c.at("mlp").is_string() &&
+           c.at("strategy").is_string() && c.at("recompute").is_string() && ranks == 8;
+  };
+  ASSERT_FALSE(json.at("ranking").empty());
+  EXPECT_EQ(json.at("best"), json.at("ranking").front());
+  double before_s = 0;
+  for (const Json& r : json.at("ranking")) {
+    EXPECT_TRUE(is_choice(r));
+    EXPECT_GE(r.at("step_s").get<double>(), before_s);
+    before_s = r.at("step_s").get<double>();
+    EXPECT_LE(r.at("peak_bytes").get<std::int64_t>(),
+              json.at("capacity_bytes").get<std::int64_t>());
+    EXPECT_TRUE(r.at("sent_bytes").is_number_integer());
+  }
+  for (const Json& i : json.at("infeasible"))
+    EXPECT_TRUE(is_choice(i) && i.at("reason").is_string());
+  EXPECT_EQ(json.at("candidates").get<std::size_t>(),
+            json.at("ranking").size() + json.at("infeasible").size());
+  EXPECT_TRUE(json.at("wall_s").is_number());
+}
+
+TEST(Plan, ExplainsItsChoiceInAtMost120Columns) {
+  const Ran ran = ithaca_cli("plan" + job);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("runner-up"), std::string::npos);
+  EXPECT_NE(ran.out.find("best tp_sp"), std::string::npos);
+  EXPECT_NE(ran.out.find("131072"), std::string::npos);
+  EXPECT_NE(ran.err.find("note: layers only"), std::string::npos);
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120U) << line;
+}
+
+TEST(Plan, SaysWhatLimitsWhenNothingFits) {
+  const Ran ran =
+      ithaca_cli("plan --model llama-3.1-405b --cluster dgx-a100-80g --gpus 2 --seq 1M");
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_TRUE(one_line_only(ran.err)) << ran.err;
+  EXPECT_TRUE(ran.err.starts_with("no feasible plan: the least memory")) << ran.err;
+}
+
+TEST(Lists, ShowEveryPreset) {
+  const Json models = ithaca_cli("models --json").json().at("models");
+  EXPECT_GE(models.size(), 40U);
+  for (const Json& m : models) EXPECT_TRUE(m.at("parameters").is_number_integer());
+  EXPECT_GE(ithaca_cli("clusters --json").json().at("clusters").size(), 30U);
+  EXPECT_EQ(ithaca_cli("models show llama-3.1-8b --json").json().at("model").at("parameters"),
+            8030261248);
+  EXPECT_EQ(ithaca_cli("clusters check dgx-a100-80g").code, 0);
+}
+
+TEST(Cli, HelpAndVersionAreResults) {
+  EXPECT_EQ(ithaca_cli("--version").out, "ithaca 0.1.0\n");
+  for (const std::string verb :
+       {"", "table ", "cost ", "plan ", "run ", "report ", "models ", "clusters "}) {
+    const Ran ran = ithaca_cli(verb + "--help");
+    EXPECT_EQ(ran.code, 0);
+    EXPECT_EQ(ran.err, "");
+    EXPECT_NE(ran.out.find("Example"), std::string::npos) << verb;
+  }
+}
+
+}  // namespace
+}  // namespace ithaca

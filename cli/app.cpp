@@ -38,7 +38,7 @@ void let_us_check(CLI::App& app) {
 
 void define(CommandLine& line) {
   CLI::App& app = line.app;
-  app.set_version_flag("--version", "ithaca 0.1.0", "Print the version and exit");
+  app.set_version_flag("--version", "ithaca " ITHACA_VERSION, "Print the version and exit");
   app.get_formatter()->column_width(34);
   app.require_subcommand(0, 1);
   app.footer(examples);

@@ -2,6 +2,8 @@
 
 #include "models/error.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -25,7 +27,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 
 std::string csv_field(const std::string& cell) {
   if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
-  return '"' + replaced(cell, "\"", "\"\"") + '"';
+  return fmt::format("\"{}\"", replaced(cell, "\"", "\"\""));
 }
 
 }  // namespace
@@ -69,7 +71,7 @@ std::string TextTable::markdown() const {
   const auto line = [&](auto&& cell) {
     out += '|';
     for (std::size_t c = 0; c < columns_.size(); ++c)
-      out += ' ' + replaced(cell(c), "|", "\\|") + " |";
+      out += fmt::format(" {} |", replaced(cell(c), "|", "\\|"));
     out += '\n';
   };
   line([&](std::size_t c) { return columns_[c].header; });

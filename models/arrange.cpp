@@ -1,15 +1,14 @@
 // The language of catalog.h: expressions to tables on a mesh.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
-#include <charconv>
-#include <map>
-#include <numeric>
-
 #include "models/catalog.h"
 #include "models/error.h"
 #include "models/nearest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <numeric>
 
 namespace ithaca {
 namespace {
@@ -67,14 +66,16 @@ std::string hint_for(std::string_view name) {
 }
 
 [[noreturn]] void refuse_name(std::string_view name) {
-  throw InputError(flag, fmt::format("expected a strategy, got {}{}", in_quotes(name), hint_for(name)));
+  throw InputError(flag,
+                   fmt::format("expected a strategy, got {}{}", in_quotes(name), hint_for(name)));
 }
 
 [[noreturn]] void refuse_suffix(std::string_view name, const StrategyRow& row) {
-  throw InputError(flag, fmt::format("expected a strategy, got {}, {} takes {}", in_quotes(name), row.name,
-                                     row.deals           ? "_zigzag or _stripes, then _zero3 or _ddp"
-                                     : row.keeps_weights ? "_zero3 or _ddp only"
-                                                         : "no suffix"));
+  throw InputError(
+      flag, fmt::format("expected a strategy, got {}, {} takes {}", in_quotes(name), row.name,
+                        row.deals           ? "_zigzag or _stripes, then _zero3 or _ddp"
+                        : row.keeps_weights ? "_zero3 or _ddp only"
+                                            : "no suffix"));
 }
 
 Term parse_name(std::string_view name) {
@@ -98,12 +99,14 @@ Term parse_term(std::string_view text) {
     for (const char letter : term.row->axes) term.axes.emplace_back(1, letter);
     return term;
   }
-  if (!text.ends_with(')')) throw InputError(flag, fmt::format("expected ')' at the end of {}", in_quotes(text)));
+  if (!text.ends_with(')'))
+    throw InputError(flag, fmt::format("expected ')' at the end of {}", in_quotes(text)));
   for (const std::string_view axis : split(text.substr(open + 1, text.size() - open - 2), ','))
     term.axes.emplace_back(axis);
   if (term.axes.size() != term.row->axes.size())
-    throw InputError(flag, fmt::format("{}: expected {}, got {}", term.row->name,
-                                       term.row->axes.size() == 1 ? "1 axis" : "2 axes", term.axes.size()));
+    throw InputError(
+        flag, fmt::format("{}: expected {}, got {}", term.row->name,
+                          term.row->axes.size() == 1 ? "1 axis" : "2 axes", term.axes.size()));
   return term;
 }
 
@@ -113,13 +116,16 @@ std::vector<Half> parse(std::string_view expression) {
     halves.emplace_back();
     for (const std::string_view term : split(half, '*')) halves.back().push_back(parse_term(term));
   }
-  if (halves.size() > 2) throw InputError(flag, fmt::format("expected at most two halves, attention | mlp, got {}", halves.size()));
+  if (halves.size() > 2)
+    throw InputError(
+        flag, fmt::format("expected at most two halves, attention | mlp, got {}", halves.size()));
   return halves;
 }
 
 std::string axis_names(const Mesh& mesh) {
   std::string names;
-  for (const Mesh::Extent& extent : mesh.extents()) names += (names.empty() ? "" : ", ") + extent.name;
+  for (const Mesh::Extent& extent : mesh.extents())
+    names += (names.empty() ? "" : ", ") + extent.name;
   return names;
 }
 
@@ -129,18 +135,21 @@ void check_axes(const Half& half, const Mesh& mesh, const char* which) {
   for (const Term& term : half)
     for (const std::string& axis : term.axes) {
       if (std::ranges::find(mesh.extents(), axis, &Mesh::Extent::name) == mesh.extents().end())
-        throw InputError(flag, fmt::format("expected one of the mesh's axes {}, got {}", axis_names(mesh),
-                                           in_quotes(axis)));
+        throw InputError(flag, fmt::format("expected one of the mesh's axes {}, got {}",
+                                           axis_names(mesh), in_quotes(axis)));
       if (++uses[axis] > 1)
-        throw InputError(flag, fmt::format("expected each axis once in the {} half, got {} twice", which, axis));
+        throw InputError(
+            flag, fmt::format("expected each axis once in the {} half, got {} twice", which, axis));
     }
   for (const Mesh::Extent& extent : mesh.extents())
     if (!uses.contains(extent.name))
-      throw InputError(flag, fmt::format("expected the {} half to use axis {} = {}, got a strategy without it",
-                                         which, extent.name, extent.ranks));
+      throw InputError(
+          flag, fmt::format("expected the {} half to use axis {} = {}, got a strategy without it",
+                            which, extent.name, extent.ranks));
 }
 
-/// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one way.
+/// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one
+/// way.
 void take_deals(Half& mlp, const Half& attention) {
   for (Term& term : mlp)
     for (const Term& other : attention)
@@ -153,7 +162,8 @@ bool spreads_heads(const Term& term, std::size_t argument) {
 }
 
 /// Ranks of each head axis that get KV heads of their own; inner axes choose first.
-std::map<std::string, int> kv_ranks(const Half& attention, const Mesh& mesh, const LayerShape& shape) {
+std::map<std::string, int> kv_ranks(const Half& attention, const Mesh& mesh,
+                                    const LayerShape& shape) {
   std::map<std::string, int> kv;
   std::int64_t k = shape.k, g = shape.g;
   for (auto term = attention.rbegin(); term != attention.rend(); ++term)
@@ -162,9 +172,11 @@ std::map<std::string, int> kv_ranks(const Half& attention, const Mesh& mesh, con
       const int n = mesh.ranks(mesh.axis(term->axes[i]));
       const auto own = static_cast<int>(std::gcd(k, std::int64_t{n}));
       if (g % (n / own) != 0)
-        throw InputError(flag, fmt::format("{}: expected {} heads to divide by the {} ranks of axis {}, got {} KV "
-                                           "heads of {} queries each, use a degree that divides the heads",
-                                           term->row->name, shape.h(), n, term->axes[i], shape.k, shape.g));
+        throw InputError(
+            flag,
+            fmt::format("{}: expected {} heads to divide by the {} ranks of axis {}, got {} KV "
+                        "heads of {} queries each, use a degree that divides the heads",
+                        term->row->name, shape.h(), n, term->axes[i], shape.k, shape.g));
       kv[term->axes[i]] = own;
       k /= own;
       g /= n / own;
@@ -204,7 +216,8 @@ Strategy table_of(const Half& half, const Refined& refined) {
       axes.push_back(refined.axes.at(name));
       all = all + axes.back().all();
     }
-    const Strategy one = term.row->make(axes, term.deal, term.keep == Keep::zero3 ? zero3(all) : ddp());
+    const Strategy one =
+        term.row->make(axes, term.deal, term.keep == Keep::zero3 ? zero3(all) : ddp());
     joined = &term == half.data() ? one : joined * one;
   }
   return joined;
@@ -222,8 +235,9 @@ Mesh parse_mesh(std::string_view text) {
     const bool good = equals != std::string_view::npos && equals > 0 &&
                       (read = std::from_chars(part.data() + equals + 1, end, ranks)).ptr == end;
     if (!good || read.ec != std::errc{})
-      throw InputError("--mesh", fmt::format("expected axes such as \"r=2,u=4\", slowest links first, got {}",
-                                             in_quotes(text)));
+      throw InputError("--mesh",
+                       fmt::format("expected axes such as \"r=2,u=4\", slowest links first, got {}",
+                                   in_quotes(text)));
     extents.push_back({std::string(part.substr(0, equals)), ranks});
   }
   return Mesh(std::move(extents));
@@ -236,7 +250,8 @@ Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerSh
   check_axes(attention, mesh, "attention");
   check_axes(mlp, mesh, "MLP");
   const Refined refined = refine(mesh, kv_ranks(attention, mesh, shape));
-  return {std::string(expression), refined.mesh, table_of(attention, refined) | table_of(mlp, refined)};
+  return {std::string(expression), refined.mesh,
+          table_of(attention, refined) | table_of(mlp, refined)};
 }
 
 Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape, int ulysses) {
@@ -247,13 +262,15 @@ Mesh default_mesh(std::string_view expression, int degree, const LayerShape& sha
         if (std::ranges::find(axes, axis) == axes.end()) axes.push_back(axis);
   if (axes.size() == 1) return Mesh({{axes[0], degree}});
   if (axes.size() > 2)
-    throw InputError("--mesh", fmt::format("expected the ranks of each of the {} axes of the strategy, such as "
-                                           "\"r=2,u=4\"",
-                                           axes.size()));
+    throw InputError(
+        "--mesh", fmt::format("expected the ranks of each of the {} axes of the strategy, such as "
+                              "\"r=2,u=4\"",
+                              axes.size()));
   int inner = ulysses > 0 ? ulysses : static_cast<int>(std::gcd(shape.k, std::int64_t{degree}));
   if (ulysses <= 0 && inner == degree && degree % 2 == 0) inner /= 2;  // a ring of one is no ring
   if (degree % inner != 0)
-    throw InputError("--mesh", fmt::format("expected {} ranks to divide by {}, got a rest", degree, inner));
+    throw InputError("--mesh",
+                     fmt::format("expected {} ranks to divide by {}, got a rest", degree, inner));
   return Mesh({{axes[0], degree / inner}, {axes[1], inner}});
 }
 

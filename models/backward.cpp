@@ -1,9 +1,9 @@
 #include "models/backward.h"
 
-#include <algorithm>
-
 #include "models/error.h"
 #include "models/wire.h"
+
+#include <algorithm>
 
 namespace ithaca {
 namespace {
@@ -35,7 +35,8 @@ class Differentiator {
     }
     std::vector<ValueId> result;
     for (const ValueId v : wanted)
-      result.push_back(cotangent_[v] == no_value || b_.value(v).role == Role::weight ? cotangent_[v] : settle(v));
+      result.push_back(cotangent_[v] == no_value || b_.value(v).role == Role::weight ? cotangent_[v]
+                                                                                     : settle(v));
     return result;
   }
 
@@ -44,7 +45,8 @@ class Differentiator {
     for (const Builder::RecomputeRegion region : b_.recomputed()) {
       if (region.last != end) continue;
       b_.phase(Phase::recompute);
-      for (std::size_t i = region.first; i < region.last; ++i) recompute(forward_[i], region.keep_gathered);
+      for (std::size_t i = region.first; i < region.last; ++i)
+        recompute(forward_[i], region.keep_gathered);
       b_.phase(Phase::backward);
     }
   }
@@ -73,7 +75,8 @@ class Differentiator {
     return end - 1;
   }
 
-  // ---- one derivative per operation ----------------------------------------------------------------------
+  // ---- one derivative per operation
+  // ----------------------------------------------------------------------
 
   void back(const Move&, const Step& s) {  // the whole calculus of communication
     const ValueId d = cotangent_[s.out[0]];
@@ -103,7 +106,8 @@ class Differentiator {
   void back(const Normalize& op, const Step& s) {
     Ids in = s.in;
     for (ValueId& v : in) v = use(v);
-    // Linear in the cotangent, so a sum may stay partial, unless it meets that of a residual stream next.
+    // Linear in the cotangent, so a sum may stay partial, unless it meets that of a residual stream
+    // next.
     const bool alone = readers_[s.in[0]] == 1;
     const Ids d = b_.normalize_grad(op.kind, alone ? cotangent_[s.out[0]] : settle(s.out[0]), in);
     for (std::size_t i = 0; i < d.size(); ++i) give(s.in[i], d[i]);
@@ -112,15 +116,17 @@ class Differentiator {
     give(s.in[0], b_.activate_grad(op.kind, settle(s.out[0]), use(s.in[0])));
   }
   void back(const Rope& op, const Step& s) {
-    give(s.in[0], b_.rope("d" + b_.value(s.in[0]).name, cotangent_[s.out[0]], op.theta, !op.inverse));
+    give(s.in[0],
+         b_.rope("d" + b_.value(s.in[0]).name, cotangent_[s.out[0]], op.theta, !op.inverse));
   }
   void back(const SplitQkv&, const Step& s) {
     give(s.in[0], b_.join_qkv(settle(s.out[0]), settle(s.out[1]), settle(s.out[2])));
   }
   void back(const Attend& op, const Step& s) {
     const ValueId dy = settle(s.out[0]);
-    const Ids d = b_.attend_grad({use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
-                                 {op.causal, op.ring, op.hops});
+    const Ids d = b_.attend_grad(
+        {use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
+        {op.causal, op.ring, op.hops});
     for (std::size_t i = 0; i < 3; ++i) give(s.in[i], d[i]);
   }
   void back(const Cast&, const Step& s) {
@@ -128,7 +134,8 @@ class Differentiator {
   }
   void back(const Shift& op, const Step& s) {
     for (std::size_t i = 0; i < s.in.size(); ++i)
-      if (cotangent_[s.out[i]] != no_value) give(s.in[i], b_.shift({cotangent_[s.out[i]]}, op.axis, -op.by)[0]);
+      if (cotangent_[s.out[i]] != no_value)
+        give(s.in[i], b_.shift({cotangent_[s.out[i]]}, op.axis, -op.by)[0]);
   }
   template <class Op>
   void back(const Op&, const Step&) {
@@ -146,7 +153,8 @@ class Differentiator {
       if (hop > 0) d_kv = b_.shift(d_kv, r.ring.axis, by);
       if (hop + 1 < n) kv = b_.shift(here, r.ring.axis, by);
       const int hops = r.ring.homing ? hop : n - 1 - hop;
-      const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy}, {true, r.ring.axis, hops});
+      const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy},
+                                   {true, r.ring.axis, hops});
       dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
       for (std::size_t i = 0; i < 2; ++i) {
         if (hop == 0)
@@ -161,7 +169,8 @@ class Differentiator {
     give(r.v, b_.cast(d_kv[1], r.dtype));
   }
 
-  // ---- cotangents ----------------------------------------------------------------------------------------
+  // ---- cotangents
+  // ----------------------------------------------------------------------------------------
 
   /// Turns a partial cotangent into one that lies as the value does.
   ValueId settle(ValueId v) {
@@ -188,7 +197,8 @@ class Differentiator {
     mine = sum;
   }
 
-  /// A forward value for use in the backward: recomputed where asked, gathered again where it was gathered.
+  /// A forward value for use in the backward: recomputed where asked, gathered again where it was
+  /// gathered.
   ValueId use(ValueId v) {
     if (again_[v] != no_value) return again_[v];
     if (save_gathered_ || maker_[v] == no_value) return now_[v];
@@ -213,8 +223,8 @@ class Differentiator {
 
 }  // namespace
 
-std::vector<ValueId> differentiate(Builder& builder, ValueId y, ValueId dy, const std::vector<ValueId>& wanted,
-                                   bool save_gathered) {
+std::vector<ValueId> differentiate(Builder& builder, ValueId y, ValueId dy,
+                                   const std::vector<ValueId>& wanted, bool save_gathered) {
   return Differentiator(builder, save_gathered).run(y, dy, wanted);
 }
 

@@ -1,16 +1,17 @@
 #include "models/builder.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "models/error.h"
 #include "models/wire.h"
+
+#include <algorithm>
+#include <fmt/format.h>
 
 namespace ithaca {
 namespace {
 
-bool has_dim(const Type& t, DimName name) { return t.find(name) != nullptr; }
+bool has_dim(const Type& t, DimName name) {
+  return t.find(name) != nullptr;
+}
 
 void add_partial(Type& t, Axis axis) {
   if (contains(t.partial, axis)) return;
@@ -50,7 +51,8 @@ Builder::Builder(Mesh mesh) {
 }
 
 void Builder::refuse(std::string_view step, ValueId v, std::string_view why) const {
-  throw TypeError(step, fmt::format("{} {}: {}", value(v).name, to_string(type(v), program_.mesh_), why));
+  throw TypeError(step,
+                  fmt::format("{} {}: {}", value(v).name, to_string(type(v), program_.mesh_), why));
 }
 
 void Builder::check_divides(const Value& v) const {
@@ -61,10 +63,11 @@ void Builder::check_divides(const Value& v) const {
       const int n = mesh.ranks(cut.axis);
       const std::int64_t parts = cut.deal == Deal::zigzag ? 2 * n : n;
       if (size % parts != 0)
-        throw TypeError(v.name, fmt::format("expected dim {} a multiple of {} to lie in {} on the {} ranks of "
-                                            "axis {}, got {}, use another size or fewer ranks",
-                                            name_of(dim.name), dim.size / size * parts, name_of(cut.deal), n,
-                                            mesh.name(cut.axis), dim.size));
+        throw TypeError(
+            v.name, fmt::format("expected dim {} a multiple of {} to lie in {} on the {} ranks of "
+                                "axis {}, got {}, use another size or fewer ranks",
+                                name_of(dim.name), dim.size / size * parts, name_of(cut.deal), n,
+                                mesh.name(cut.axis), dim.size));
       size /= n;
     }
   }
@@ -85,7 +88,8 @@ Role Builder::role_of_result() const {
   return phase_ == Phase::backward ? Role::gradient : Role::activation;
 }
 
-Ids Builder::push(const Op& op, const Ids& in, std::initializer_list<std::pair<std::string, Type>> out) {
+Ids Builder::push(const Op& op, const Ids& in,
+                  std::initializer_list<std::pair<std::string, Type>> out) {
   Ids ids;
   for (const auto& [name, t] : out) ids.push_back(add_value(name, t, role_of_result()));
   program_.steps_.push_back({op, in, ids, phase_});
@@ -117,8 +121,9 @@ void Builder::need_settled(std::string_view step, const Ids& values) const {
 
 void Builder::need_whole(std::string_view step, ValueId v, const Dim& dim) const {
   if (!dim.over.empty())
-    refuse(step, v, fmt::format("expected all of dim {} on each rank, got a shard; gather it first",
-                                name_of(dim.name)));
+    refuse(step, v,
+           fmt::format("expected all of dim {} on each rank, got a shard; gather it first",
+                       name_of(dim.name)));
 }
 
 ValueId Builder::input(std::string name, Type t, Role role) {
@@ -127,11 +132,15 @@ ValueId Builder::input(std::string name, Type t, Role role) {
   return v;
 }
 
-Program Builder::build() && { return std::move(program_); }
+Program Builder::build() && {
+  return std::move(program_);
+}
 
-// ---- Arithmetic ------------------------------------------------------------------------------------------
+// ---- Arithmetic
+// ------------------------------------------------------------------------------------------
 
-ValueId Builder::einsum(std::string name, ValueId a, ValueId b, std::initializer_list<DimName> dims) {
+ValueId Builder::einsum(std::string name, ValueId a, ValueId b,
+                        std::initializer_list<DimName> dims) {
   Dims order;
   for (const DimName dim : dims) {
     const Dim* found = type(a).find(dim);
@@ -142,8 +151,9 @@ ValueId Builder::einsum(std::string name, ValueId a, ValueId b, std::initializer
 
 ValueId Builder::einsum(std::string name, ValueId a, ValueId b, const Dims& order) {
   const Type &ta = type(a), &tb = type(b);
-  if (!ta.flat.empty() || !tb.flat.empty()) refuse(name, ta.flat.empty() ? b : a, 
-      "expected a whole value, got a flat shard; gather it first");
+  if (!ta.flat.empty() || !tb.flat.empty())
+    refuse(name, ta.flat.empty() ? b : a,
+           "expected a whole value, got a flat shard; gather it first");
   Type y{ta.dtype, order, {}, {}};
   for (Dim& dim : y.dims) dim.over = (has_dim(ta, dim.name) ? ta : tb).find(dim.name)->over;
   for (const auto& [mine, other] : {std::pair{a, b}, std::pair{b, a}}) {
@@ -151,16 +161,19 @@ ValueId Builder::einsum(std::string name, ValueId a, ValueId b, const Dims& orde
     for (const Dim& dim : t->dims) {
       const Dim* twin = type(other).find(dim.name);
       if (twin != nullptr && *twin != dim)
-        refuse(name, other, fmt::format("expected dim {} to lie as in {} {}; move one of them",
-                                        name_of(dim.name), value(mine).name, to_string(*t, program_.mesh_)));
-      require(twin != nullptr || has_dim(y, dim.name), "an einsum sums over a dim of one operand only");
+        refuse(name, other,
+               fmt::format("expected dim {} to lie as in {} {}; move one of them",
+                           name_of(dim.name), value(mine).name, to_string(*t, program_.mesh_)));
+      require(twin != nullptr || has_dim(y, dim.name),
+              "an einsum sums over a dim of one operand only");
     }
     add_contracted(y, *t, y);
     for (const Axis axis : t->partial) {
       if (contains(axes_of(type(other)), axis))
-        refuse(name, other, fmt::format("expected copies on axis {}, where the other operand is a partial sum; "
-                                        "settle that first",
-                                        program_.mesh_.name(axis)));
+        refuse(name, other,
+               fmt::format("expected copies on axis {}, where the other operand is a partial sum; "
+                           "settle that first",
+                           program_.mesh_.name(axis)));
       add_partial(y, axis);
     }
   }
@@ -171,8 +184,9 @@ ValueId Builder::add(std::string name, ValueId a, ValueId b) {
   Type tb = type(b);
   tb.dtype = type(a).dtype;
   if (tb != type(a))
-    refuse(name, b, fmt::format("expected it to lie as {} {}; move one of them", value(a).name,
-                                to_string(type(a), program_.mesh_)));
+    refuse(name, b,
+           fmt::format("expected it to lie as {} {}; move one of them", value(a).name,
+                       to_string(type(a), program_.mesh_)));
   const Type t = type(a);
   return push(Add{}, {a, b}, std::move(name), t);
 }
@@ -181,8 +195,9 @@ ValueId Builder::bias(std::string name, ValueId x, ValueId bias) {
   need_settled(name, {x, bias});
   for (const Dim& dim : type(bias).dims)
     if (const Dim* of_x = type(x).find(dim.name); of_x == nullptr || *of_x != dim)
-      refuse(name, bias, fmt::format("expected dim {} to lie as in {} {}; move one of them", name_of(dim.name),
-                                     value(x).name, to_string(type(x), program_.mesh_)));
+      refuse(name, bias,
+             fmt::format("expected dim {} to lie as in {} {}; move one of them", name_of(dim.name),
+                         value(x).name, to_string(type(x), program_.mesh_)));
   const Type t = type(x);
   return push(Bias{}, {x, bias}, std::move(name), t);
 }
@@ -199,11 +214,13 @@ ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
   for (const Dim& dim : type(in[1]).dims) {
     const Dim* of_x = type(in[0]).find(dim.name);
     if (of_x == nullptr)
-      refuse(name, in[0], fmt::format("expected a dim {} to normalize, got none", name_of(dim.name)));
+      refuse(name, in[0],
+             fmt::format("expected a dim {} to normalize, got none", name_of(dim.name)));
     need_whole(name, in[0], *of_x);
     if (*of_x != dim)
-      refuse(name, in[1], fmt::format("expected dim {} to lie as in {} {}; gather it first", name_of(dim.name),
-                                      value(in[0]).name, to_string(type(in[0]), program_.mesh_)));
+      refuse(name, in[1],
+             fmt::format("expected dim {} to lie as in {} {}; gather it first", name_of(dim.name),
+                         value(in[0]).name, to_string(type(in[0]), program_.mesh_)));
   }
   const Type t = type(in[0]);
   return push(Normalize{kind}, in, std::move(name), t);
@@ -217,7 +234,8 @@ Ids Builder::normalize_grad(Norm kind, ValueId dy, const Ids& in) {
     add_partial(x, axis);
   }
   const std::string dx = "d" + value(in[0]).name, dgain = "d" + value(in[1]).name;
-  if (in.size() == 2) return push(NormalizeGrad{kind}, {dy, in[0], in[1]}, {{dx, x}, {dgain, gain}});
+  if (in.size() == 2)
+    return push(NormalizeGrad{kind}, {dy, in[0], in[1]}, {{dx, x}, {dgain, gain}});
   const std::string dshift = "d" + value(in[2]).name;
   return push(NormalizeGrad{kind}, {dy, in[0], in[1]}, {{dx, x}, {dgain, gain}, {dshift, gain}});
 }
@@ -244,7 +262,9 @@ ValueId Builder::rope(std::string name, ValueId x, double theta, bool inverse) {
   const Dim* e = type(x).find(DimName::e);
   if (e == nullptr || type(x).find(DimName::L) == nullptr) refuse(name, x, "expected dims L and e");
   need_whole(name, x, *e);
-  if (e->size % 2 != 0) refuse(name, x, fmt::format("expected an even head dimension for rotary positions, got {}", e->size));
+  if (e->size % 2 != 0)
+    refuse(name, x,
+           fmt::format("expected an even head dimension for rotary positions, got {}", e->size));
   const Type t = type(x);
   return push(Rope{theta, inverse}, {x}, std::move(name), t);
 }
@@ -252,7 +272,8 @@ ValueId Builder::rope(std::string name, ValueId x, double theta, bool inverse) {
 Ids Builder::split_qkv(ValueId packed, std::int64_t g) {
   const Type t = type(packed);
   const Dim* p = t.find(DimName::p);
-  if (p == nullptr || p->size != g + 2) refuse("split_qkv", packed, "expected a dim p of g + 2 heads");
+  if (p == nullptr || p->size != g + 2)
+    refuse("split_qkv", packed, "expected a dim p of g + 2 heads");
   need_whole("split_qkv", packed, *p);
   Type q = t, k = t;
   q.dims[static_cast<std::size_t>(p - t.dims.data())] = {DimName::g, g, {}};
@@ -264,7 +285,8 @@ ValueId Builder::join_qkv(ValueId dq, ValueId dk, ValueId dv) {
   Type t = type(dq);
   for (Dim& dim : t.dims)
     if (dim.name == DimName::g) dim = {DimName::p, dim.size + 2, {}};
-  require(type(dk).partial == t.partial && type(dv).partial == t.partial, "join_qkv of values that differ");
+  require(type(dk).partial == t.partial && type(dv).partial == t.partial,
+          "join_qkv of values that differ");
   return push(JoinQkv{}, {dq, dk, dv}, "dqkv", t);
 }
 

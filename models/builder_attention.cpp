@@ -1,11 +1,11 @@
-// Attention, its ring and the changes of place: the rules of builder.h that speak of more than one rank.
-#include <fmt/format.h>
-
-#include <algorithm>
-
+// Attention, its ring and the changes of place: the rules of builder.h that speak of more than one
+// rank.
 #include "models/builder.h"
 #include "models/error.h"
 #include "models/wire.h"
+
+#include <algorithm>
+#include <fmt/format.h>
 
 namespace ithaca {
 namespace {
@@ -38,12 +38,14 @@ void Builder::check_attention(std::string_view step, const Ids& in, Axis ring, i
   const Mesh& mesh = program_.mesh_;
   for (const Cut& cut : k.find(DimName::L)->over)
     if (mesh.ranks(cut.axis) > 1 && !(hops >= 0 && cut.axis == ring))
-      refuse(step, in[1], fmt::format("expected all of dim L of the keys, got a shard over {}; gather it or "
-                                      "let attention walk around that axis",
-                                      mesh.name(cut.axis)));
+      refuse(step, in[1],
+             fmt::format("expected all of dim L of the keys, got a shard over {}; gather it or "
+                         "let attention walk around that axis",
+                         mesh.name(cut.axis)));
   for (const DimName name : {DimName::b, DimName::k})
     if (*q.find(name) != *k.find(name))
-      refuse(step, in[1], fmt::format("expected dim {} to lie as in q {}", name_of(name), to_string(q, mesh)));
+      refuse(step, in[1],
+             fmt::format("expected dim {} to lie as in q {}", name_of(name), to_string(q, mesh)));
   need_whole(step, in[0], *q.find(DimName::e));
 }
 
@@ -63,7 +65,9 @@ Ids Builder::attend_grad(const Ids& in, const AttendGrad& how) {
   dk.partial = extra_axes(type(in[0]), dk);
   const Type dq = type(in[0]);
   return push(how, in,
-              {{"d" + value(in[0]).name, dq}, {"d" + value(in[1]).name, dk}, {"d" + value(in[2]).name, dk}});
+              {{"d" + value(in[0]).name, dq},
+               {"d" + value(in[1]).name, dk},
+               {"d" + value(in[2]).name, dk}});
 }
 
 Ids Builder::merge(const Ids& in) {
@@ -96,8 +100,10 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
   for (const ValueId x : {q, k, v})
     if (const Dim& L = *type(x).find(DimName::L);
         std::ranges::find(L.over, ring.axis, &Cut::axis) == L.over.end())
-      refuse("ring", x, fmt::format("expected dim L to lie over the ring's axis {}; split the sequence over it",
-                                    program_.mesh_.name(ring.axis)));
+      refuse(
+          "ring", x,
+          fmt::format("expected dim L to lie over the ring's axis {}; split the sequence over it",
+                      program_.mesh_.name(ring.axis)));
   const std::size_t first = program_.steps_.size();
   const int n = program_.mesh_.ranks(ring.axis);
   const DType dtype = type(q).dtype;
@@ -106,7 +112,8 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
     const Ids here = kv;  // the next block is on its way while this one is used
     if (hops + 1 < n) kv = shift(here, ring.axis, 1);
     const Ids block = attend(q, here[0], here[1], {true, ring.axis, hops});
-    sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]} : merge({sum[0], sum[1], block[0], block[1]});
+    sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]}
+                    : merge({sum[0], sum[1], block[0], block[1]});
   }
   const ValueId o = cast(sum[0], dtype);
   rings_.push_back({first, program_.steps_.size(), ring, q, k, v, kv[0], kv[1], o, sum[1], dtype});
@@ -117,6 +124,8 @@ void Builder::begin_recompute(bool keep_gathered) {
   recomputed_.push_back({program_.steps_.size(), 0, keep_gathered});
 }
 
-void Builder::end_recompute() { recomputed_.back().last = program_.steps_.size(); }
+void Builder::end_recompute() {
+  recomputed_.back().last = program_.steps_.size();
+}
 
 }  // namespace ithaca

@@ -1,8 +1,8 @@
 #include "models/catalog.h"
 
-#include <array>
-
 #include "models/error.h"
+
+#include <array>
 
 namespace ithaca {
 namespace {
@@ -12,32 +12,43 @@ using Axes = std::span<const HeadAxes>;
 /// Attention walks one axis; one that is split for KV heads is not one.
 Axis single(const HeadAxes& axes) {
   if (axes.all().size() == 1) return axes.kv[0];
-  throw InputError("--strategy", "expected a ring on an axis of its own, got one that also spreads heads; "
-                                 "use local for the MLP half");
+  throw InputError("--strategy",
+                   "expected a ring on an axis of its own, got one that also spreads heads; "
+                   "use local for the MLP half");
 }
 
 constexpr std::array rows{
-    StrategyRow{"tp", "t", "t", false, false, "heads and intermediate dimension split, residual stream copied",
+    StrategyRow{"tp", "t", "t", false, false,
+                "heads and intermediate dimension split, residual stream copied",
                 "arXiv 1909.08053", [](Axes a, Deal, const WeightRow&) { return tp(a[0]); }},
-    StrategyRow{"tp_sp", "t", "t", false, false, "tensor parallelism with the residual stream split along the sequence",
+    StrategyRow{"tp_sp", "t", "t", false, false,
+                "tensor parallelism with the residual stream split along the sequence",
                 "arXiv 2205.05198", [](Axes a, Deal, const WeightRow&) { return tp_sp(a[0]); }},
-    StrategyRow{"ulysses", "u", "u", false, true, "sequence split; all-to-alls split heads instead around attention",
-                "arXiv 2309.14509", [](Axes a, Deal, const WeightRow& w) { return ulysses(a[0], w); }},
+    StrategyRow{"ulysses", "u", "u", false, true,
+                "sequence split; all-to-alls split heads instead around attention",
+                "arXiv 2309.14509",
+                [](Axes a, Deal, const WeightRow& w) { return ulysses(a[0], w); }},
     StrategyRow{"ring", "r", "", true, true, "sequence split; keys and values walk around a ring",
                 "arXiv 2310.01889",
                 [](Axes a, Deal deal, const WeightRow& w) { return ring(single(a[0]), deal, w); }},
-    StrategyRow{"ring_homing", "r", "", true, true, "ring attention whose f32 key and value gradients come home",
-                "github.com/zhuzilin/ring-flash-attention",
-                [](Axes a, Deal deal, const WeightRow& w) { return ring_homing(single(a[0]), deal, w); }},
-    StrategyRow{"kv_gather", "c", "", true, true, "sequence split; keys and values gathered for attention",
-                "arXiv 2407.21783",
-                [](Axes a, Deal deal, const WeightRow& w) { return kv_gather(single(a[0]), deal, w); }},
-    StrategyRow{"usp", "ru", "u", true, true, "Ulysses inside, a ring around it", "arXiv 2405.07719",
-                [](Axes a, Deal deal, const WeightRow& w) { return usp(a[1], single(a[0]), deal, w); }},
-    StrategyRow{"odysseus_zero3", "t", "t", false, false, "TP-SP attention; the MLP stays on its tokens, its weights travel",
+    StrategyRow{
+        "ring_homing", "r", "", true, true,
+        "ring attention whose f32 key and value gradients come home",
+        "github.com/zhuzilin/ring-flash-attention",
+        [](Axes a, Deal deal, const WeightRow& w) { return ring_homing(single(a[0]), deal, w); }},
+    StrategyRow{
+        "kv_gather", "c", "", true, true, "sequence split; keys and values gathered for attention",
+        "arXiv 2407.21783",
+        [](Axes a, Deal deal, const WeightRow& w) { return kv_gather(single(a[0]), deal, w); }},
+    StrategyRow{
+        "usp", "ru", "u", true, true, "Ulysses inside, a ring around it", "arXiv 2405.07719",
+        [](Axes a, Deal deal, const WeightRow& w) { return usp(a[1], single(a[0]), deal, w); }},
+    StrategyRow{"odysseus_zero3", "t", "t", false, false,
+                "TP-SP attention; the MLP stays on its tokens, its weights travel",
                 "github.com/feifeibear/Odysseus-Transformer",
                 [](Axes a, Deal, const WeightRow&) { return odysseus(a[0]); }},
-    StrategyRow{"local", "s", "", true, true, "sequence split and nothing else: for the MLP half", "",
+    StrategyRow{"local", "s", "", true, true, "sequence split and nothing else: for the MLP half",
+                "",
                 [](Axes a, Deal deal, const WeightRow& w) { return local(a[0].all(), deal, w); }},
     StrategyRow{"data", "p", "", false, true, "samples split over ranks", "arXiv 1910.02054",
                 [](Axes a, Deal, const WeightRow& w) { return data(a[0].all(), w); }},
@@ -45,11 +56,19 @@ constexpr std::array rows{
 
 }  // namespace
 
-std::span<const StrategyRow> strategy_rows() { return rows; }
+std::span<const StrategyRow> strategy_rows() {
+  return rows;
+}
 
 std::vector<std::string> published_strategies() {
-  return {"tp",        "tp_sp",          "ulysses_zero3",  "ring_zero3", "ring_homing_zero3",
-          "kv_gather_zero3", "usp_zero3", "odysseus_zero3"};
+  return {"tp",
+          "tp_sp",
+          "ulysses_zero3",
+          "ring_zero3",
+          "ring_homing_zero3",
+          "kv_gather_zero3",
+          "usp_zero3",
+          "odysseus_zero3"};
 }
 
 }  // namespace ithaca

@@ -1,9 +1,8 @@
 #include "models/error.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <fmt/format.h>
 
 namespace ithaca {
 namespace {

@@ -1,11 +1,10 @@
 #include "models/layer.h"
 
-#include <fmt/format.h>
-
-#include <utility>
-
 #include "models/backward.h"
 #include "models/error.h"
+
+#include <fmt/format.h>
+#include <utility>
 
 namespace ithaca {
 namespace {
@@ -14,13 +13,16 @@ using enum DimName;
 
 class Writer {
  public:
-  Writer(const LayerShape& shape, const Strategy& strategy, const Mesh& mesh, const LayerOptions& options)
+  Writer(const LayerShape& shape, const Strategy& strategy, const Mesh& mesh,
+         const LayerOptions& options)
       : n_(shape), s_(strategy), o_(options), b_(mesh) {}
 
   Layer write() && {
     Layer layer;
-    const ValueId x = b_.input("x", laid(type({dim(b), dim(L), dim(d)}), s_.residual), Role::activation);
-    if (o_.recompute) b_.begin_recompute(s_.attention.weights.serve_backward && s_.mlp.weights.serve_backward);
+    const ValueId x =
+        b_.input("x", laid(type({dim(b), dim(L), dim(d)}), s_.residual), Role::activation);
+    if (o_.recompute)
+      b_.begin_recompute(s_.attention.weights.serve_backward && s_.mlp.weights.serve_backward);
     const ValueId attn = attention(x);
     const ValueId r = n_.parallel_residual ? x : b_.add("r", x, attn);
     const ValueId both = n_.parallel_residual ? b_.add("r", x, attn) : r;
@@ -39,15 +41,24 @@ class Writer {
  private:
   Dim dim(DimName name) const {
     switch (name) {
-      case b: return {name, n_.b, {}};
-      case L: return {name, n_.L, {}};
-      case d: return {name, n_.d, {}};
-      case k: return {name, n_.k, {}};
-      case g: return {name, n_.g, {}};
-      case e: return {name, n_.e, {}};
-      case i: return {name, n_.i, {}};
-      case m: return {name, 2, {}};
-      case p: return {name, n_.g + 2, {}};
+      case b:
+        return {name, n_.b, {}};
+      case L:
+        return {name, n_.L, {}};
+      case d:
+        return {name, n_.d, {}};
+      case k:
+        return {name, n_.k, {}};
+      case g:
+        return {name, n_.g, {}};
+      case e:
+        return {name, n_.e, {}};
+      case i:
+        return {name, n_.i, {}};
+      case m:
+        return {name, 2, {}};
+      case p:
+        return {name, n_.g + 2, {}};
     }
     return {};
   }
@@ -81,17 +92,20 @@ class Writer {
       qkv[0] = norm("q", qkv[0], "q_norm", "", e);
       qkv[1] = norm("k", qkv[1], "k_norm", "", e);
     }
-    for (std::size_t j = 0; n_.rope && j < 2; ++j) qkv[j] = b_.rope(j == 0 ? "q" : "k", qkv[j], n_.rope_theta);
+    for (std::size_t j = 0; n_.rope && j < 2; ++j)
+      qkv[j] = b_.rope(j == 0 ? "q" : "k", qkv[j], n_.rope_theta);
     const ValueId q = b_.move(qkv[0], t.q), key = b_.move(qkv[1], t.kv), v = b_.move(qkv[2], t.kv);
     const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring) : b_.attend(q, key, v, {});
     const ValueId o = b_.move(o_lse[0], t.context);
     const ValueId wo = matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
-    return leave("attn", b_.einsum("attn", o, wo, {b, L, d}), n_.o_bias ? "bo" : nullptr, "norm1_post");
+    return leave("attn", b_.einsum("attn", o, wo, {b, L, d}), n_.o_bias ? "bo" : nullptr,
+                 "norm1_post");
   }
 
   Ids packed_qkv(ValueId x1) {
     const WeightRow& w = s_.attention.weights;
-    ValueId qkv = b_.einsum("qkv", x1, matrix("wqkv", {dim(d), dim(k), dim(p), dim(e)}, w), {b, L, k, p, e});
+    ValueId qkv =
+        b_.einsum("qkv", x1, matrix("wqkv", {dim(d), dim(k), dim(p), dim(e)}, w), {b, L, k, p, e});
     if (n_.qkv_bias) qkv = b_.bias("qkv", qkv, row("bqkv", {dim(k), dim(p), dim(e)}, w.cut));
     return b_.split_qkv(qkv, n_.g);
   }
@@ -114,10 +128,12 @@ class Writer {
     const bool gated = n_.gates() == 2;
     const ValueId w_up = gated ? matrix("w_up", {dim(d), dim(m), dim(i)}, t.weights)
                                : matrix("w_up", {dim(d), dim(i)}, t.weights);
-    ValueId up = gated ? b_.einsum("up", x2, w_up, {b, L, m, i}) : b_.einsum("up", x2, w_up, {b, L, i});
+    ValueId up =
+        gated ? b_.einsum("up", x2, w_up, {b, L, m, i}) : b_.einsum("up", x2, w_up, {b, L, i});
     if (n_.mlp_bias)
-      up = b_.bias("up", up, gated ? row("b_up", {dim(m), dim(i)}, t.weights.cut)
-                                   : row("b_up", {dim(i)}, t.weights.cut));
+      up = b_.bias("up", up,
+                   gated ? row("b_up", {dim(m), dim(i)}, t.weights.cut)
+                         : row("b_up", {dim(i)}, t.weights.cut));
     const ValueId act = b_.activate("act", n_.act, up);
     const ValueId w_down = matrix("w_down", {dim(i), dim(d)}, t.weights);
     return leave("mlp", b_.einsum("mlp", act, w_down, {b, L, d}), n_.mlp_bias ? "b_down" : nullptr,
@@ -136,10 +152,12 @@ class Writer {
     layer.dy = b_.input("dy", b_.type(layer.y), Role::gradient);
     std::vector<ValueId> wanted{layer.x};
     for (const LayerWeight& w : layer.weights) wanted.push_back(w.stored);
-    const std::vector<ValueId> d_wanted = differentiate(b_, layer.y, layer.dy, wanted, s_.save_gathered);
+    const std::vector<ValueId> d_wanted =
+        differentiate(b_, layer.y, layer.dy, wanted, s_.save_gathered);
     layer.dx = d_wanted[0];
     b_.output(layer.dx);
-    for (std::size_t j = 0; j < layer.weights.size(); ++j) b_.output(layer.weights[j].grad = d_wanted[j + 1]);
+    for (std::size_t j = 0; j < layer.weights.size(); ++j)
+      b_.output(layer.weights[j].grad = d_wanted[j + 1]);
   }
 
   const LayerShape& n_;
@@ -151,17 +169,21 @@ class Writer {
 
 /// Sizes are at least one, and what one rank would compute can be counted in 64 bits.
 void check_sizes(const LayerShape& n, const Mesh& mesh) {
-  for (const auto& [name, size] : {std::pair{b, n.b}, {L, n.L}, {d, n.d}, {k, n.k}, {g, n.g}, {e, n.e}, {i, n.i}})
+  for (const auto& [name, size] :
+       {std::pair{b, n.b}, {L, n.L}, {d, n.d}, {k, n.k}, {g, n.g}, {e, n.e}, {i, n.i}})
     if (size < 1)
       throw TypeError("shape", fmt::format("{}: expected at least 1, got {}", name_of(name), size));
-  const auto tokens = static_cast<double>(n.b) * static_cast<double>(n.L), c = static_cast<double>(n.k * n.e);
+  const auto tokens = static_cast<double>(n.b) * static_cast<double>(n.L),
+             c = static_cast<double>(n.k * n.e);
   const auto a = c * static_cast<double>(n.g), hidden = static_cast<double>(n.d);
   const double weights = 2 * hidden * (a + c) + 3 * hidden * static_cast<double>(n.i);
   const double operations = tokens * (8 * weights + 18 * a * static_cast<double>(n.L));
   if (const double each = operations / mesh.ranks(); each >= 0x1p63)
-    throw TypeError("shape", fmt::format("expected a layer of fewer than 2^63 operations a rank, got {:.3g}, use "
-                                         "fewer tokens",
-                                         each));
+    throw TypeError(
+        "shape",
+        fmt::format("expected a layer of fewer than 2^63 operations a rank, got {:.3g}, use "
+                    "fewer tokens",
+                    each));
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // models/layer_shape.h -- the sizes and kinds that define one transformer layer on one micro-batch.
 //
-// One letter, one meaning everywhere: b samples, L tokens of a sample, d hidden, i intermediate, k KV heads,
-// g query heads per KV head, e head dimension.  Heads are two dimensions so that grouped-query attention needs
-// no code of its own; h = k g, a = h e and c = k e are derived.
+// One letter, one meaning everywhere: b samples, L tokens of a sample, d hidden, i intermediate, k
+// KV heads, g query heads per KV head, e head dimension.  Heads are two dimensions so that
+// grouped-query attention needs no code of its own; h = k g, a = h e and c = k e are derived.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@ struct LayerShape {
   std::int64_t b = 1, L = 0, d = 0, k = 0, g = 1, e = 0, i = 0;
   Norm norm = Norm::rms;
   Act act = Act::swiglu;
-  bool rope = true;               ///< rotary positions on q and k
-  double rope_theta = 10000;      ///< base of the rotary frequencies
-  bool fused_qkv = false;         ///< one weight [d, k, g+2, e] instead of three
+  bool rope = true;           ///< rotary positions on q and k
+  double rope_theta = 10000;  ///< base of the rotary frequencies
+  bool fused_qkv = false;     ///< one weight [d, k, g+2, e] instead of three
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
-  bool qk_norm = false;           ///< RMS norm over e of q and k, weights [e]
-  bool post_norms = false;        ///< a further norm after each half, before its residual add
-  bool parallel_residual = false; ///< attention and MLP both read x (GPT-NeoX)
+  bool qk_norm = false;            ///< RMS norm over e of q and k, weights [e]
+  bool post_norms = false;         ///< a further norm after each half, before its residual add
+  bool parallel_residual = false;  ///< attention and MLP both read x (GPT-NeoX)
 
   std::int64_t h() const { return k * g; }
   std::int64_t a() const { return k * g * e; }

@@ -1,26 +1,28 @@
 #include "models/mesh.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include "models/error.h"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
-
-#include "models/error.h"
 
 namespace ithaca {
 
 Mesh::Mesh(std::vector<Extent> extents) : extents_(std::move(extents)) {
   if (extents_.size() > max_axes)
-    throw InputError("mesh", fmt::format("expected at most {} axes, got {}", max_axes, extents_.size()));
+    throw InputError("mesh",
+                     fmt::format("expected at most {} axes, got {}", max_axes, extents_.size()));
   std::int64_t ranks = 1;
   for (auto it = extents_.begin(); it != extents_.end(); ++it) {
     if (it->ranks < 1)
-      throw InputError("mesh", fmt::format("axis {}: expected at least 1 rank, got {}", it->name,
-                                           it->ranks));
+      throw InputError(
+          "mesh", fmt::format("axis {}: expected at least 1 rank, got {}", it->name, it->ranks));
     const bool again =
         std::any_of(extents_.begin(), it, [&](const Extent& x) { return x.name == it->name; });
-    if (again) throw InputError("mesh", fmt::format("expected axes of different names, got {} twice", it->name));
+    if (again)
+      throw InputError("mesh",
+                       fmt::format("expected axes of different names, got {} twice", it->name));
     ranks *= it->ranks;
     if (ranks > std::numeric_limits<int>::max())
       throw InputError("mesh", "expected fewer than 2^31 ranks");
@@ -32,8 +34,8 @@ Axis Mesh::axis(std::string_view name) const {
   if (it != extents_.end()) return {static_cast<std::uint8_t>(it - extents_.begin())};
   std::vector<std::string> names;
   for (const Extent& extent : extents_) names.push_back(extent.name);
-  throw InputError("mesh", fmt::format("expected one of the axes {}, got {}", fmt::join(names, ", "),
-                                       name));
+  throw InputError(
+      "mesh", fmt::format("expected one of the axes {}, got {}", fmt::join(names, ", "), name));
 }
 
 int Mesh::ranks(const AxisList& axes) const {
@@ -54,7 +56,9 @@ int Mesh::stride(Axis axis) const {
   return n;
 }
 
-int Mesh::coordinate(int rank, Axis axis) const { return rank / stride(axis) % ranks(axis); }
+int Mesh::coordinate(int rank, Axis axis) const {
+  return rank / stride(axis) % ranks(axis);
+}
 
 int Mesh::position(int rank, const AxisList& axes) const {
   int position = 0;

@@ -6,7 +6,8 @@ namespace ithaca {
 namespace {
 
 /// Elements [begin, begin + count) of the concatenated runs.
-void append_slice(const std::vector<Run>& runs, std::int64_t begin, std::int64_t count, std::vector<Run>& out) {
+void append_slice(const std::vector<Run>& runs, std::int64_t begin, std::int64_t count,
+                  std::vector<Run>& out) {
   for (const Run& run : runs) {
     if (count == 0) return;
     if (begin < run.count) {
@@ -34,7 +35,8 @@ std::vector<Run> every(const std::vector<Run>& runs, std::int64_t c, std::int64_
   return out;
 }
 
-std::vector<Run> deal(const std::vector<Run>& runs, const Cut& cut, std::int64_t n, std::int64_t c) {
+std::vector<Run> deal(const std::vector<Run>& runs, const Cut& cut, std::int64_t n,
+                      std::int64_t c) {
   if (cut.deal == Deal::stripes) return every(runs, c, n);
   const std::int64_t total = count_of(runs);
   std::vector<Run> out;
@@ -65,7 +67,8 @@ std::int64_t floor_sum(std::int64_t n, std::int64_t m, std::int64_t a, std::int6
 }
 
 /// Sum over x in [0, n) of clamp(floor((a x + b) / m) + 1, 0, limit): keys at or before each query.
-std::int64_t clamped_sum(std::int64_t n, std::int64_t m, std::int64_t a, std::int64_t b, std::int64_t limit) {
+std::int64_t clamped_sum(std::int64_t n, std::int64_t m, std::int64_t a, std::int64_t b,
+                         std::int64_t limit) {
   const std::int64_t low = b >= 0 ? 0 : std::min(n, (-b + a - 1) / a);  // first x that sees a key
   const std::int64_t full = m * (limit - 1) - b;                        // from here on every key
   const std::int64_t high = std::clamp(full <= 0 ? 0 : (full + a - 1) / a, low, n);
@@ -82,14 +85,16 @@ std::int64_t count_of(const std::vector<Run>& runs) {
 
 std::vector<Run> positions(const Dim& dim, const Mesh& mesh, int rank) {
   std::vector<Run> runs{{0, 1, dim.size}};
-  for (const Cut& cut : dim.over) runs = deal(runs, cut, mesh.ranks(cut.axis), mesh.coordinate(rank, cut.axis));
+  for (const Cut& cut : dim.over)
+    runs = deal(runs, cut, mesh.ranks(cut.axis), mesh.coordinate(rank, cut.axis));
   return runs;
 }
 
 std::int64_t causal_pairs(const std::vector<Run>& q, const std::vector<Run>& k) {
   std::int64_t pairs = 0;
   for (const Run& a : q)
-    for (const Run& b : k) pairs += clamped_sum(a.count, b.stride, a.stride, a.first - b.first, b.count);
+    for (const Run& b : k)
+      pairs += clamped_sum(a.count, b.stride, a.stride, a.first - b.first, b.count);
   return pairs;
 }
 

@@ -1,8 +1,7 @@
 #include "models/program.h"
 
-#include <fmt/format.h>
-
 #include <array>
+#include <fmt/format.h>
 
 namespace ithaca {
 
@@ -17,9 +16,10 @@ const char* name_of(Phase phase) {
 }
 
 const char* name_of(const Op& op) {
-  constexpr std::array names{"einsum",        "add",       "bias",       "bias_grad",     "norm",  "norm_grad",
-                             "act",           "act_grad",  "rope",       "split_qkv",     "join_qkv",
-                             "attend",        "attend_grad", "merge",    "cast",          "move",  "shift"};
+  constexpr std::array names{"einsum",    "add",    "bias",        "bias_grad", "norm",
+                             "norm_grad", "act",    "act_grad",    "rope",      "split_qkv",
+                             "join_qkv",  "attend", "attend_grad", "merge",     "cast",
+                             "move",      "shift"};
   static_assert(names.size() == std::variant_size_v<Op>);
   return names[op.index()];
 }

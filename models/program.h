@@ -1,8 +1,12 @@
 // models/program.h -- what every rank computes and communicates in one layer, as a value.
 //
-// A Program is an SSA list of steps over typed values, the same for all ranks.  It says nothing of time, streams
-// or devices.  Builder makes it (and checks its types); print, count, memory, time and run read it.
+// A Program is an SSA list of steps over typed values, the same for all ranks.  It says nothing of
+// time, streams or devices.  Builder makes it (and checks its types); print, count, memory, time
+// and run read it.
 #pragma once
+
+#include "models/layer_shape.h"
+#include "models/type.h"
 
 #include <cstdint>
 #include <span>
@@ -10,9 +14,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "models/layer_shape.h"
-#include "models/type.h"
 
 namespace ithaca {
 
@@ -23,32 +24,58 @@ struct match : F... {
 template <class... F>
 match(F...) -> match<F...>;
 
-// ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
+// ---- Operations: parameters only; operands and results are listed as in -> out
+// ---------------------------
 
-struct Einsum {};                                ///< a, b -> y; contracts the dims both have and y lacks
-struct Add {};                                   ///< a, b -> a + b, in the dtype of a
-struct Bias {};                                  ///< x, bias -> x + bias on the trailing dims
-struct BiasGrad {};                              ///< dy -> sum of dy over the dims the bias lacks
-struct Normalize { Norm kind; };                 ///< x, gain [, shift] -> rows of the gain's dims, normalized
-struct NormalizeGrad { Norm kind; };             ///< dy, x, gain -> dx, dgain [, dshift]
-struct Activate { Act kind; };                   ///< up -> act(up); gated kinds drop the dim m
-struct ActivateGrad { Act kind; };               ///< dy, up -> dup
-struct Rope { double theta; bool inverse; };     ///< x -> x turned by its position, or back (the adjoint)
-struct SplitQkv {};                              ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
-struct JoinQkv {};                               ///< dq, dk, dv -> packed
-/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
-/// whole along L, or (hops >= 0) the block of the rank that many places back along the axis `ring`.
-struct Attend { bool causal = true; Axis ring = {}; int hops = -1; };
-struct AttendGrad { bool causal = true; Axis ring = {}; int hops = -1; };  ///< q,k,v,o,lse,do -> dq,dk,dv
-struct Merge {};                                 ///< o, lse, o2, lse2 -> o, lse of the union of the keys
-struct Cast {};                                  ///< x -> x in the dtype of the result
-struct Move {};                                  ///< x -> x lying as the result's type says
-struct Shift { Axis axis; int by; };             ///< values -> those of the rank `by` places back, one message
+struct Einsum {};    ///< a, b -> y; contracts the dims both have and y lacks
+struct Add {};       ///< a, b -> a + b, in the dtype of a
+struct Bias {};      ///< x, bias -> x + bias on the trailing dims
+struct BiasGrad {};  ///< dy -> sum of dy over the dims the bias lacks
+struct Normalize {
+  Norm kind;
+};  ///< x, gain [, shift] -> rows of the gain's dims, normalized
+struct NormalizeGrad {
+  Norm kind;
+};  ///< dy, x, gain -> dx, dgain [, dshift]
+struct Activate {
+  Act kind;
+};  ///< up -> act(up); gated kinds drop the dim m
+struct ActivateGrad {
+  Act kind;
+};  ///< dy, up -> dup
+struct Rope {
+  double theta;
+  bool inverse;
+};                   ///< x -> x turned by its position, or back (the adjoint)
+struct SplitQkv {};  ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
+struct JoinQkv {};   ///< dq, dk, dv -> packed
+/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys
+/// and values are whole along L, or (hops >= 0) the block of the rank that many places back along
+/// the axis `ring`.
+struct Attend {
+  bool causal = true;
+  Axis ring = {};
+  int hops = -1;
+};
+struct AttendGrad {
+  bool causal = true;
+  Axis ring = {};
+  int hops = -1;
+};                ///< q,k,v,o,lse,do -> dq,dk,dv
+struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys
+struct Cast {};   ///< x -> x in the dtype of the result
+struct Move {};   ///< x -> x lying as the result's type says
+struct Shift {
+  Axis axis;
+  int by;
+};  ///< values -> those of the rank `by` places back, one message
 
-using Op = std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad, Rope,
-                        SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift>;
+using Op =
+    std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad,
+                 Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift>;
 
-// ---- Values and steps ------------------------------------------------------------------------------------
+// ---- Values and steps
+// ------------------------------------------------------------------------------------
 
 using ValueId = std::uint32_t;
 constexpr ValueId no_value = ~ValueId{0};

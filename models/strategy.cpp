@@ -28,7 +28,9 @@ Layout over(DimName dim, const AxisList& axes, Deal deal) {
   return layout;
 }
 
-Layout heads(const HeadAxes& axes) { return over(DimName::k, axes.kv) + over(DimName::g, axes.rep); }
+Layout heads(const HeadAxes& axes) {
+  return over(DimName::k, axes.kv) + over(DimName::g, axes.rep);
+}
 
 Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights, Deal deal) {
   const Layout lie = over(dim, axes, deal);

@@ -1,8 +1,13 @@
-// models/strategy.h -- a strategy is a table: where values lie at the cuts of a layer, where weights are kept.
+// models/strategy.h -- a strategy is a table: where values lie at the cuts of a layer, where
+// weights are kept.
 //
-// No strategy names a collective: collectives follow from the changes between the rows.  Tables on different
-// axes compose: `a * b` joins axes (a's are major), `a | b` takes attention from a and the MLP from b.
+// No strategy names a collective: collectives follow from the changes between the rows.  Tables on
+// different axes compose: `a * b` joins axes (a's are major), `a | b` takes attention from a and
+// the MLP from b.
 #pragma once
+
+#include "models/builder.h"
+#include "models/layer_shape.h"
 
 #include <functional>
 #include <optional>
@@ -10,31 +15,31 @@
 #include <string_view>
 #include <vector>
 
-#include "models/builder.h"
-#include "models/layer_shape.h"
-
 namespace ithaca {
 
-/// The axes over which one strategy spreads heads.  With fewer KV heads than ranks the axis is split: KV heads are
-/// sharded over `kv` and copied over `rep`, which shards the queries of a KV head instead.  `rep` is major.
+/// The axes over which one strategy spreads heads.  With fewer KV heads than ranks the axis is
+/// split: KV heads are sharded over `kv` and copied over `rep`, which shards the queries of a KV
+/// head instead.  `rep` is major.
 struct HeadAxes {
   AxisList rep, kv;
   AxisList all() const { return rep + kv; }
 };
 
-/// How the weights of one half are kept.  `cut`: dims sharded both at rest and in use (tensor parallelism).
-/// `flat`: axes over which the rest is sharded at rest and gathered for use (ZeRO-3); gradients are scattered back
-/// to it.  Without `flat` gradients stay partial until the update (data parallelism).  Biases follow `cut` only.
+/// How the weights of one half are kept.  `cut`: dims sharded both at rest and in use (tensor
+/// parallelism). `flat`: axes over which the rest is sharded at rest and gathered for use (ZeRO-3);
+/// gradients are scattered back to it.  Without `flat` gradients stay partial until the update
+/// (data parallelism).  Biases follow `cut` only.
 struct WeightRow {
   Layout cut;
   AxisList flat;
-  bool serve_backward = true;  ///< under recompute, weights gathered once serve recomputation and gradient
+  bool serve_backward =
+      true;  ///< under recompute, weights gathered once serve recomputation and gradient
 };
 
 struct AttentionTable {
-  Layout in;            ///< normalized input of the QKV projection
-  Layout q, kv;         ///< operands of attention
-  Layout context;       ///< input of the output projection
+  Layout in;       ///< normalized input of the QKV projection
+  Layout q, kv;    ///< operands of attention
+  Layout context;  ///< input of the output projection
   WeightRow weights;
   std::optional<Ring> ring;
 };
@@ -45,10 +50,11 @@ struct MlpTable {
 };
 
 struct Strategy {
-  Layout residual;      ///< the stream between halves and layers
+  Layout residual;  ///< the stream between halves and layers
   AttentionTable attention;
   MlpTable mlp;
-  bool save_gathered = false;  ///< keep gathered activations for the backward instead of gathering again
+  bool save_gathered =
+      false;  ///< keep gathered activations for the backward instead of gathering again
 };
 
 /// Joins tables on different axes; a's axes are major.
@@ -61,9 +67,11 @@ Layout over(DimName dim, const AxisList& axes, Deal deal = Deal::blocks);
 /// k over the KV axes and g over the replicas.
 Layout heads(const HeadAxes&);
 /// Every value of the layer sharded along `dim` over `axes`; weights as `weights` says.
-Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights, Deal deal = Deal::blocks);
+Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights,
+                    Deal deal = Deal::blocks);
 
-// ---- one table a file, in strategies/ --------------------------------------------------------------------
+// ---- one table a file, in strategies/
+// --------------------------------------------------------------------
 
 WeightRow ddp();
 WeightRow zero3(const AxisList& axes);

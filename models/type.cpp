@@ -1,9 +1,8 @@
 #include "models/type.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
 namespace ithaca {
 
@@ -38,7 +37,9 @@ std::int64_t ways(const Dim& dim, const Mesh& mesh) {
   return n;
 }
 
-std::int64_t local_size(const Dim& dim, const Mesh& mesh) { return dim.size / ways(dim, mesh); }
+std::int64_t local_size(const Dim& dim, const Mesh& mesh) {
+  return dim.size / ways(dim, mesh);
+}
 
 std::int64_t whole_elements(const Type& t, const Mesh& mesh) {
   std::int64_t n = 1;

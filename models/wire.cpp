@@ -1,12 +1,11 @@
 #include "models/wire.h"
 
-#include <fmt/format.h>
+#include "models/error.h"
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <optional>
-
-#include "models/error.h"
 
 namespace ithaca {
 namespace {
@@ -41,7 +40,8 @@ void append_tail(AxisList& axes, const AxisList& flat, std::size_t kept) {
     if (!contains(axes, flat[i])) axes.push_back(flat[i]);
 }
 
-/// The axes along which the lie changes, in the order that numbers the slices (the longer list decides).
+/// The axes along which the lie changes, in the order that numbers the slices (the longer list
+/// decides).
 AxisList changed_axes(const Type& from, const Type& to) {
   AxisList axes;
   append_tail(axes, from.flat, to.flat.size());
@@ -100,11 +100,13 @@ void check_same_value(const Type& from, const Type& to, const Mesh& mesh) {
     throw TypeError("move", fmt::format("{} to {}: expected the same dims", to_string(from, mesh),
                                         to_string(to, mesh)));
   if (from.dtype != to.dtype)
-    throw TypeError("move", fmt::format("{} to {}: expected one dtype; cast it first", to_string(from, mesh),
-                                        to_string(to, mesh)));
+    throw TypeError("move", fmt::format("{} to {}: expected one dtype; cast it first",
+                                        to_string(from, mesh), to_string(to, mesh)));
 }
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 void size_messages(Traffic& t, const Type& from, const Type& to, const Mesh& mesh) {
   const std::int64_t n = t.ranks, in = local_elements(from, mesh), bytes = bytes_of(from.dtype);
@@ -131,7 +133,8 @@ void size_messages(Traffic& t, const Type& from, const Type& to, const Mesh& mes
       t.elements = n * in;
       t.sent_bytes = in * bytes;
       return;
-    case Wire::none: return;
+    case Wire::none:
+      return;
   }
   t.sent_bytes = (n - 1) * t.chunk_elements * bytes;
 }
@@ -147,9 +150,10 @@ const char* name_of(Wire wire) {
 Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
   check_same_value(from, to, mesh);
   if (!only_minor_axes_change(from, to))
-    throw TypeError("move", fmt::format("{} to {}: only the minor axes of a dimension can move; put the "
-                                        "axis that moves last",
-                                        to_string(from, mesh), to_string(to, mesh)));
+    throw TypeError("move",
+                    fmt::format("{} to {}: only the minor axes of a dimension can move; put the "
+                                "axis that moves last",
+                                to_string(from, mesh), to_string(to, mesh)));
   Traffic t;
   t.axes = changed_axes(from, to);
   const auto drop = [&](auto unneeded) {
@@ -167,8 +171,9 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
   const std::optional<Wire> wire = wire_of(change);
   const bool cuts_copies = t.keeps_part && (wire == Wire::all_gather || wire == Wire::all_reduce);
   if (!wire || cuts_copies)
-    throw TypeError("move", fmt::format("{} to {}: no single collective does this; move it in two steps",
-                                        to_string(from, mesh), to_string(to, mesh)));
+    throw TypeError("move",
+                    fmt::format("{} to {}: no single collective does this; move it in two steps",
+                                to_string(from, mesh), to_string(to, mesh)));
   t.wire = t.ranks == 1 ? Wire::none : *wire;
   if (t.wire != Wire::none) size_messages(t, from, to, mesh);
   return t;
@@ -216,11 +221,16 @@ Scratch scratch_of(const Program& p, const Step& step) {
   const std::int64_t chunk = t.chunk_elements * bytes_of(from.dtype), all = t.ranks * chunk;
   switch (t.wire) {
     case Wire::none:
-    case Wire::send_recv: return {};
-    case Wire::all_gather: return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all};
-    case Wire::reduce_scatter: return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
-    case Wire::all_reduce: return {all, 0};
-    case Wire::all_to_all: return {all, all};
+    case Wire::send_recv:
+      return {};
+    case Wire::all_gather:
+      return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all};
+    case Wire::reduce_scatter:
+      return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
+    case Wire::all_reduce:
+      return {all, 0};
+    case Wire::all_to_all:
+      return {all, all};
   }
   return {};
 }

@@ -1,12 +1,11 @@
 #include "planner/plan.h"
 
-#include <fmt/format.h>
+#include "models/error.h"
 
 #include <algorithm>
 #include <chrono>
+#include <fmt/format.h>
 #include <tuple>
-
-#include "models/error.h"
 
 namespace ithaca {
 namespace {
@@ -17,9 +16,10 @@ std::string too_large(const PricedStrategy& p, std::int64_t capacity_bytes) {
   std::size_t most = 0;
   for (std::size_t r = 1; r < memory_roles; ++r)
     if (p.memory.by_role[r] > p.memory.by_role[most]) most = r;
-  return fmt::format("needs {:.1f} GiB of {:.1f} GiB, most of it {} ({:.1f} GiB)",
-                     static_cast<double>(p.peak_bytes()) / gib, static_cast<double>(capacity_bytes) / gib,
-                     name_of(static_cast<MemoryRole>(most)), static_cast<double>(p.memory.by_role[most]) / gib);
+  return fmt::format(
+      "needs {:.1f} GiB of {:.1f} GiB, most of it {} ({:.1f} GiB)",
+      static_cast<double>(p.peak_bytes()) / gib, static_cast<double>(capacity_bytes) / gib,
+      name_of(static_cast<MemoryRole>(most)), static_cast<double>(p.memory.by_role[most]) / gib);
 }
 
 void consider(Plan& plan, const Job& job, const Choice& choice) {
@@ -28,8 +28,8 @@ void consider(Plan& plan, const Job& job, const Choice& choice) {
     if (p.peak_bytes() > job.cluster.gpu.memory_bytes)
       plan.infeasible.push_back({choice, too_large(p, job.cluster.gpu.memory_bytes)});
     else
-      plan.ranking.push_back({choice, p.time.step_s, p.time.compute_s, p.time.exposed_comm_s, p.peak_bytes(),
-                              p.count.sent_bytes().total()});
+      plan.ranking.push_back({choice, p.time.step_s, p.time.compute_s, p.time.exposed_comm_s,
+                              p.peak_bytes(), p.count.sent_bytes().total()});
   } catch (const InputError& e) {
     plan.infeasible.push_back({choice, e.what()});
   }
@@ -50,12 +50,13 @@ Plan plan(const Job& job) {
 }
 
 std::string explain(const Ranked& best, const Ranked& other) {
-  return fmt::format("{:.1f} ms slower: {:+.1f} ms compute, {:+.1f} ms exposed communication, {:+.2f} GB sent per "
-                     "layer, {:+.1f} GiB memory",
-                     1e3 * (other.step_s - best.step_s), 1e3 * (other.compute_s - best.compute_s),
-                     1e3 * (other.exposed_comm_s - best.exposed_comm_s),
-                     static_cast<double>(other.sent_bytes - best.sent_bytes) / 1e9,
-                     static_cast<double>(other.peak_bytes - best.peak_bytes) / gib);
+  return fmt::format(
+      "{:.1f} ms slower: {:+.1f} ms compute, {:+.1f} ms exposed communication, {:+.2f} GB sent per "
+      "layer, {:+.1f} GiB memory",
+      1e3 * (other.step_s - best.step_s), 1e3 * (other.compute_s - best.compute_s),
+      1e3 * (other.exposed_comm_s - best.exposed_comm_s),
+      static_cast<double>(other.sent_bytes - best.sent_bytes) / 1e9,
+      static_cast<double>(other.peak_bytes - best.peak_bytes) / gib);
 }
 
 }  // namespace ithaca

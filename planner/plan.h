@@ -1,19 +1,20 @@
-// planner/plan.h -- the best uniform choice under the memory limit, the ranking, and why others fell out.
+// planner/plan.h -- the best uniform choice under the memory limit, the ranking, and why others
+// fell out.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "planner/price.h"
 #include "planner/space.h"
+
+#include <string>
+#include <vector>
 
 namespace ithaca {
 
 struct Ranked {
   Choice choice;
   double step_s = 0, compute_s = 0, exposed_comm_s = 0;
-  std::int64_t peak_bytes = 0;   ///< overheads included
-  std::int64_t sent_bytes = 0;   ///< one layer, forward and backward
+  std::int64_t peak_bytes = 0;  ///< overheads included
+  std::int64_t sent_bytes = 0;  ///< one layer, forward and backward
 };
 
 struct Infeasible {
@@ -22,10 +23,10 @@ struct Infeasible {
 };
 
 struct Plan {
-  std::vector<Ranked> ranking;         ///< fastest first; ties by memory, then by bytes sent
+  std::vector<Ranked> ranking;  ///< fastest first; ties by memory, then by bytes sent
   std::vector<Infeasible> infeasible;
   std::size_t candidates = 0;
-  double wall_s = 0;                   ///< how long planning took
+  double wall_s = 0;  ///< how long planning took
 };
 
 /// Prices every choice.  The ranking is empty when nothing fits.

@@ -1,38 +1,46 @@
 #include "planner/plan_file.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-
 #include "models/error.h"
 #include "models/yaml.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <unistd.h>
 
 namespace ithaca {
 namespace {
 
 constexpr std::int64_t most = std::int64_t{1} << 40;
 
-const char* text_of(bool b) { return b ? "true" : "false"; }
-const char* text_of(Norm norm) { return norm == Norm::rms ? "rms" : "layer"; }
-const char* text_of(Act act) { return act == Act::swiglu ? "swiglu" : act == Act::geglu ? "geglu" : "gelu"; }
+const char* text_of(bool b) {
+  return b ? "true" : "false";
+}
+const char* text_of(Norm norm) {
+  return norm == Norm::rms ? "rms" : "layer";
+}
+const char* text_of(Act act) {
+  return act == Act::swiglu ? "swiglu" : act == Act::geglu ? "geglu" : "gelu";
+}
 
 std::string layer_text(const LayerShape& s) {
   std::string text;
-  const auto put = [&](const char* key, const auto& value) { text += fmt::format("  {}: {}\n", key, value); };
+  const auto put = [&](const char* key, const auto& value) {
+    text += fmt::format("  {}: {}\n", key, value);
+  };
   put("d", s.d), put("i", s.i), put("k", s.k), put("g", s.g), put("e", s.e);
   put("norm", text_of(s.norm)), put("act", text_of(s.act)), put("rope", text_of(s.rope));
   put("rope_theta", s.rope_theta), put("fused_qkv", text_of(s.fused_qkv));
-  put("qkv_bias", text_of(s.qkv_bias)), put("o_bias", text_of(s.o_bias)), put("mlp_bias", text_of(s.mlp_bias));
+  put("qkv_bias", text_of(s.qkv_bias)), put("o_bias", text_of(s.o_bias)),
+      put("mlp_bias", text_of(s.mlp_bias));
   put("qk_norm", text_of(s.qk_norm)), put("post_norms", text_of(s.post_norms));
   put("parallel_residual", text_of(s.parallel_residual));
   return text;
 }
 
 LayerShape read_layer(const Yaml& y) {
-  y.allow({"d", "i", "k", "g", "e", "norm", "act", "rope", "rope_theta", "fused_qkv", "qkv_bias", "o_bias",
-           "mlp_bias", "qk_norm", "post_norms", "parallel_residual"});
+  y.allow({"d", "i", "k", "g", "e", "norm", "act", "rope", "rope_theta", "fused_qkv", "qkv_bias",
+           "o_bias", "mlp_bias", "qk_norm", "post_norms", "parallel_residual"});
   LayerShape s;
   const auto size = [&](const char* key) { return y.at(key).integer(1, most); };
   s.d = size("d"), s.i = size("i"), s.k = size("k"), s.g = size("g"), s.e = size("e");
@@ -69,18 +77,19 @@ std::string to_yaml(const PlanFile& plan) {
     mesh += fmt::format("{}{}: {}", mesh.empty() ? "" : ", ", extent.name, extent.ranks);
   const Job& job = plan.job;
   return fmt::format(
-      "schema: ithaca/1\nkind: plan\nmodel: \"{}\"\nlayers: {}\nlayer:\n{}batch: {}\nseq: {}\ncluster: \"{}\"\n"
+      "schema: ithaca/1\nkind: plan\nmodel: \"{}\"\nlayers: {}\nlayer:\n{}batch: {}\nseq: "
+      "{}\ncluster: \"{}\"\n"
       "gpus: {}\nmesh: {{{}}}\nstrategy: \"{}\"\nrecompute: {}\nschedule: {}\n"
       "predicted: {{step: \"{:.6g} s\", peak: \"{} B\", sent: \"{} B\"}}\n",
-      job.model, job.layers, layer_text(job.shape), job.shape.b, job.shape.L, plan.cluster, job.gpus, mesh,
-      plan.strategy, plan.recompute ? "full" : "none", job.overlap ? "overlapped" : "blocking", plan.step_s,
-      plan.peak_bytes, plan.sent_bytes);
+      job.model, job.layers, layer_text(job.shape), job.shape.b, job.shape.L, plan.cluster,
+      job.gpus, mesh, plan.strategy, plan.recompute ? "full" : "none",
+      job.overlap ? "overlapped" : "blocking", plan.step_s, plan.peak_bytes, plan.sent_bytes);
 }
 
 PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
-  y.allow({"schema", "kind", "model", "layers", "layer", "batch", "seq", "cluster", "gpus", "mesh", "strategy",
-           "recompute", "schedule", "predicted"});
+  y.allow({"schema", "kind", "model", "layers", "layer", "batch", "seq", "cluster", "gpus", "mesh",
+           "strategy", "recompute", "schedule", "predicted"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;

@@ -6,7 +6,8 @@ Layer layer_of(const Job& job, const Arrangement& arrangement, bool recompute) {
   return layer_program(job.shape, arrangement.strategy, arrangement.mesh, {recompute});
 }
 
-PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh, bool recompute) {
+PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh,
+                     bool recompute) {
   PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}};
   const Layer layer = layer_of(job, p.arrangement, recompute);
   p.count = count(layer.program);

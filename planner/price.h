@@ -1,33 +1,34 @@
 // planner/price.h -- everything the model says of one strategy for one job.
 #pragma once
 
-#include <string>
-
 #include "models/catalog.h"
 #include "models/model_spec.h"
 #include "sim/memory.h"
 #include "sim/overheads.h"
 #include "sim/time.h"
 
+#include <string>
+
 namespace ithaca {
 
-/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one micro-batch.
+/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one
+/// micro-batch.
 struct Job {
-  std::string model;      ///< a name for people; the shape is what counts
-  LayerShape shape;       ///< b = batch, L = seq
+  std::string model;  ///< a name for people; the shape is what counts
+  LayerShape shape;   ///< b = batch, L = seq
   std::int64_t layers = 1;
   Cluster cluster;
   int gpus = 1;
-  bool overlap = true;    ///< schedule: overlapped, else blocking
+  bool overlap = true;  ///< schedule: overlapped, else blocking
 };
 
 struct PricedStrategy {
   Arrangement arrangement;
   bool recompute = false;
-  Count count;            ///< one layer, rank 0
-  ModelMemory memory;     ///< all layers
+  Count count;         ///< one layer, rank 0
+  ModelMemory memory;  ///< all layers
   Overheads overheads;
-  StepTime time;          ///< all layers
+  StepTime time;  ///< all layers
   std::int64_t peak_bytes() const { return memory.peak_bytes + overheads.bytes(); }
 };
 

@@ -39,7 +39,8 @@ Mesh mesh_of(const Degrees& n) {
 }
 
 /// The attention half: one term for each axis of the mesh.
-Terms attention_terms(const Degrees& n, const std::string& ring, const std::string& tp, const std::string& keep) {
+Terms attention_terms(const Degrees& n, const std::string& ring, const std::string& tp,
+                      const std::string& keep) {
   Terms terms;
   if (n.p > 1 || n.p * n.r * n.u * n.t == 1) terms.push_back("data" + keep + "(p)");
   if (n.r > 1) terms.push_back(ring + keep + "(r)");
@@ -49,7 +50,8 @@ Terms attention_terms(const Degrees& n, const std::string& ring, const std::stri
 }
 
 /// The MLP half with its `inner` last axes tensor-parallel and the others on their own tokens.
-Terms mlp_terms(const Degrees& n, const Terms& attention, std::size_t inner, const std::string& keep) {
+Terms mlp_terms(const Degrees& n, const Terms& attention, std::size_t inner,
+                const std::string& keep) {
   Terms terms = attention;
   if (n.t > 1 && inner == 0) terms.back() = "local" + keep + "(t)";
   for (std::size_t i = 0; i < inner; ++i) {
@@ -60,11 +62,13 @@ Terms mlp_terms(const Degrees& n, const Terms& attention, std::size_t inner, con
   return terms;
 }
 
-void append(std::vector<Choice>& all, const Degrees& n, const Terms& attention, const std::string& keep) {
+void append(std::vector<Choice>& all, const Degrees& n, const Terms& attention,
+            const std::string& keep) {
   const std::size_t most = attention.size() - (n.p > 1 || n.p * n.r * n.u * n.t == 1 ? 1 : 0);
   for (std::size_t inner = 0; inner <= most; ++inner)
     for (const bool recompute : {false, true})
-      all.push_back({join(attention), join(mlp_terms(n, attention, inner, keep)), mesh_of(n), recompute});
+      all.push_back(
+          {join(attention), join(mlp_terms(n, attention, inner, keep)), mesh_of(n), recompute});
 }
 
 }  // namespace

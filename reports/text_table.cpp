@@ -2,9 +2,8 @@
 
 #include "models/error.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 namespace ithaca {

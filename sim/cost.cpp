@@ -28,7 +28,8 @@ double ClusterCost::ring_s(const std::vector<int>& group, double rounds, double 
     const Link& link = cluster_.link(here, next);
     const bool leaves = here / cluster_.fast_domain_gpus != next / cluster_.fast_domain_gpus;
     const auto together = static_cast<double>(
-        leaves && &link == &cluster_.inter ? neighbours(group, here, cluster_.fast_domain_gpus) : 1);
+        leaves && &link == &cluster_.inter ? neighbours(group, here, cluster_.fast_domain_gpus)
+                                           : 1);
     bandwidth = std::min(bandwidth, link.bandwidth_bytes_per_s * together);
     latency = std::max(latency, link.latency_s);
   }
@@ -55,7 +56,8 @@ double ClusterCost::shift_s(const std::vector<int>& group, const Traffic& t) con
   double slowest = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const Link& link = cluster_.link(group[i], group[(i + 1) % group.size()]);
-    slowest = std::max(slowest, link.latency_s + static_cast<double>(t.sent_bytes) / link.bandwidth_bytes_per_s);
+    slowest = std::max(
+        slowest, link.latency_s + static_cast<double>(t.sent_bytes) / link.bandwidth_bytes_per_s);
   }
   return cluster_.base_latency_s + slowest;
 }
@@ -66,12 +68,17 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
   const auto sent = static_cast<double>(t.sent_bytes);
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
-    case Wire::none: return kernel_s(work_of(p, step, rank));
+    case Wire::none:
+      return kernel_s(work_of(p, step, rank));
     case Wire::all_gather:
-    case Wire::reduce_scatter: return ring_s(group, rounds, sent);
-    case Wire::all_reduce: return ring_s(group, 2 * rounds, sent);
-    case Wire::all_to_all: return all_to_all_s(group, t);
-    case Wire::send_recv: return shift_s(group, t);
+    case Wire::reduce_scatter:
+      return ring_s(group, rounds, sent);
+    case Wire::all_reduce:
+      return ring_s(group, 2 * rounds, sent);
+    case Wire::all_to_all:
+      return all_to_all_s(group, t);
+    case Wire::send_recv:
+      return shift_s(group, t);
   }
   return 0;
 }

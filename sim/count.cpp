@@ -1,8 +1,8 @@
 #include "sim/count.h"
 
-#include <algorithm>
-
 #include "models/positions.h"
+
+#include <algorithm>
 
 namespace ithaca {
 namespace {
@@ -19,7 +19,8 @@ std::vector<Run> key_positions(const Program& p, const Step& step, Axis ring, in
   return positions(L, p.mesh(), holder);
 }
 
-std::int64_t pairs_of(const Program& p, const Step& step, bool causal, Axis ring, int hops, int rank) {
+std::int64_t pairs_of(const Program& p, const Step& step, bool causal, Axis ring, int hops,
+                      int rank) {
   const std::vector<Run> q = positions(*p.type(step.in[0]).find(DimName::L), p.mesh(), rank);
   const std::vector<Run> k = key_positions(p, step, ring, hops, rank);
   return causal ? causal_pairs(q, k) : count_of(q) * count_of(k);
@@ -33,12 +34,15 @@ std::int64_t einsum_flops(const Program& p, const Step& step) {
   std::int64_t flops = 2 * whole_elements(p.type(step.out[0]), p.mesh());
   const Type &a = p.type(step.in[0]), &b = p.type(step.in[1]), &y = p.type(step.out[0]);
   for (const Dim& dim : a.dims)
-    if (b.find(dim.name) != nullptr && y.find(dim.name) == nullptr) flops *= local_size(dim, p.mesh());
+    if (b.find(dim.name) != nullptr && y.find(dim.name) == nullptr)
+      flops *= local_size(dim, p.mesh());
   return flops;
 }
 
-/// One query-key pair costs `per_pair` operations per element of the head, in every local sample and head.
-std::int64_t attention_flops(const Program& p, const Step& step, std::int64_t pairs, std::int64_t per_pair) {
+/// One query-key pair costs `per_pair` operations per element of the head, in every local sample
+/// and head.
+std::int64_t attention_flops(const Program& p, const Step& step, std::int64_t pairs,
+                             std::int64_t per_pair) {
   const ValueId q = step.in[0];
   return per_pair * pairs * (whole_elements(p.type(q), p.mesh()) / local(p, q, DimName::L));
 }
@@ -47,15 +51,19 @@ void merge(std::vector<Event>& events, const Program& p, const Step& step, const
   const Value& first = p[step.in[0]];
   const bool joint = step.in.size() > 1;
   for (Event& e : events) {
-    if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != first.role) continue;
-    if (joint ? !e.tensor.starts_with(first.name) || e.tensor == first.name : e.tensor != first.name) continue;
+    if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != first.role)
+      continue;
+    if (joint ? !e.tensor.starts_with(first.name) || e.tensor == first.name
+              : e.tensor != first.name)
+      continue;
     ++e.calls;
     e.sent_bytes += t.sent_bytes;
     return;
   }
   std::string tensor = first.name;
   for (std::size_t i = 1; i < step.in.size(); ++i) tensor += "+" + p[step.in[i]].name;
-  events.push_back({step.phase, t.wire, t.axes, std::move(tensor), first.role, 1, t.elements, t.sent_bytes});
+  events.push_back(
+      {step.phase, t.wire, t.axes, std::move(tensor), first.role, 1, t.elements, t.sent_bytes});
 }
 
 }  // namespace
@@ -63,7 +71,8 @@ void merge(std::vector<Event>& events, const Program& p, const Step& step, const
 SentBytes Count::sent_bytes() const {
   SentBytes sent;
   for (const Event& e : events)
-    (e.role == Role::weight || e.role == Role::weight_gradient ? sent.weight : sent.activation) += e.sent_bytes;
+    (e.role == Role::weight || e.role == Role::weight_gradient ? sent.weight : sent.activation) +=
+        e.sent_bytes;
   return sent;
 }
 
@@ -104,7 +113,8 @@ Count count(const Program& p, int rank) {
 AxisList uneven_axes(const Program& p) {
   AxisList uneven;
   for (const Step& step : p.steps()) {
-    if (!std::holds_alternative<Attend>(step.op) && !std::holds_alternative<AttendGrad>(step.op)) continue;
+    if (!std::holds_alternative<Attend>(step.op) && !std::holds_alternative<AttendGrad>(step.op))
+      continue;
     AxisList along;
     for (const Cut& cut : p.type(step.in[0]).find(DimName::L)->over) along.push_back(cut.axis);
     const std::int64_t first = attention_pairs(p, step, 0);

@@ -1,12 +1,12 @@
 // sim/count.h -- what a program sends and computes, to the byte and to the operation.
 #pragma once
 
+#include "models/layer.h"
+#include "models/wire.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "models/layer.h"
-#include "models/wire.h"
 
 namespace ithaca {
 
@@ -15,8 +15,8 @@ struct Event {
   Phase phase;
   Wire wire;
   AxisList axes;
-  std::string tensor;        ///< of the source value; "k+v" when one message carries several
-  Role role;                 ///< what the bytes are: weights and their gradients, or activations and theirs
+  std::string tensor;  ///< of the source value; "k+v" when one message carries several
+  Role role;  ///< what the bytes are: weights and their gradients, or activations and theirs
   int calls = 0;
   std::int64_t elements = 0;    ///< of the full tensor, once
   std::int64_t sent_bytes = 0;  ///< by one rank, all calls
@@ -28,7 +28,7 @@ struct SentBytes {
 };
 
 struct Count {
-  std::vector<Event> events;     ///< in order of first call
+  std::vector<Event> events;         ///< in order of first call
   std::int64_t matmul_flops = 0;     ///< multiply and add counted as two
   std::int64_t attention_flops = 0;  ///< of unmasked pairs only: 4 e each forward, 10 e backward
   std::int64_t moved_bytes = 0;      ///< operands read and results written in device memory
@@ -36,8 +36,8 @@ struct Count {
   std::int64_t flops() const { return matmul_flops + attention_flops; }
 };
 
-/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where a causal mask
-/// leaves ranks unequal work.
+/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where
+/// a causal mask leaves ranks unequal work.
 Count count(const Program&, int rank = 0);
 
 /// Operations of one step on one rank.
@@ -46,11 +46,15 @@ struct Work {
 };
 Work work_of(const Program&, const Step&, int rank);
 
-/// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other steps.
+/// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other
+/// steps.
 std::int64_t attention_pairs(const Program&, const Step&, int rank);
 
-/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks for all.
+/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks
+/// for all.
 AxisList uneven_axes(const Program&);
-inline bool symmetric(const Program& p) { return uneven_axes(p).empty(); }
+inline bool symmetric(const Program& p) {
+  return uneven_axes(p).empty();
+}
 
 }  // namespace ithaca

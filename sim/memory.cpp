@@ -1,17 +1,19 @@
 #include "sim/memory.h"
 
+#include "models/wire.h"
+
 #include <algorithm>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
-#include "models/wire.h"
-
 namespace ithaca {
 namespace {
 
 constexpr std::int64_t alignment = 64;
-std::int64_t aligned(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
 
 /// First fit into one address range.
 class Arena {
@@ -25,9 +27,7 @@ class Arena {
     end_ = std::max(end_, at + size);
     return at;
   }
-  void give_back(std::int64_t at) {
-    used_.erase(std::ranges::find(used_, at, &Block::begin));
-  }
+  void give_back(std::int64_t at) { used_.erase(std::ranges::find(used_, at, &Block::begin)); }
   std::int64_t end() const { return end_; }
 
  private:
@@ -43,21 +43,22 @@ bool same_bytes(const Program& p, ValueId a, ValueId b) {
 }
 
 std::size_t first_backward_step(const Program& p) {
-  const auto it = std::ranges::find_if(
-      p.steps(), [](const Step& s) { return s.phase == Phase::backward || s.phase == Phase::recompute; });
+  const auto it = std::ranges::find_if(p.steps(), [](const Step& s) {
+    return s.phase == Phase::backward || s.phase == Phase::recompute;
+  });
   return static_cast<std::size_t>(it - p.steps().begin());
 }
 
 class Planner {
  public:
-  explicit Planner(const Program& p)
-      : p_(p) {
+  explicit Planner(const Program& p) : p_(p) {
     plan_.lifetime = lifetimes(p);
     plan_.offset.assign(p.values().size(), -1);
     plan_.scratch.assign(p.steps().size(), -1);
     dying_.resize(p.steps().size() + 1);
     for (ValueId v = 0; v < p.values().size(); ++v)
-      if (plan_.lifetime[v].dies >= 0) dying_[static_cast<std::size_t>(plan_.lifetime[v].dies)].push_back(v);
+      if (plan_.lifetime[v].dies >= 0)
+        dying_[static_cast<std::size_t>(plan_.lifetime[v].dies)].push_back(v);
   }
 
   MemoryPlan plan() && {
@@ -107,8 +108,8 @@ class Planner {
 
   void release(ValueId v) {
     const auto& step_out = p_.steps()[static_cast<std::size_t>(plan_.lifetime[v].dies)].out;
-    const bool passed_on = std::ranges::any_of(
-        step_out, [&](ValueId o) { return plan_.lifetime[o].takes_over == v; });
+    const bool passed_on =
+        std::ranges::any_of(step_out, [&](ValueId o) { return plan_.lifetime[o].takes_over == v; });
     if (passed_on) return;
     hold(v, -1);
     arena_.give_back(plan_.offset[v]);
@@ -121,7 +122,9 @@ class Planner {
   std::vector<std::vector<ValueId>> dying_;
 };
 
-bool is_input(const Lifetime& life) { return life.born < 0; }
+bool is_input(const Lifetime& life) {
+  return life.born < 0;
+}
 
 struct PerLayer {
   std::int64_t weights = 0, gradients = 0, optimizer = 0, saved = 0;
@@ -137,7 +140,8 @@ PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t opti
     each.gradients += local_bytes(p.type(w.grad), p.mesh());
   }
   for (ValueId v = 0; v < p.values().size(); ++v)
-    if (memory_role(p, v, plan.lifetime[v]) == MemoryRole::saved) each.saved += local_bytes(p.type(v), p.mesh());
+    if (memory_role(p, v, plan.lifetime[v]) == MemoryRole::saved)
+      each.saved += local_bytes(p.type(v), p.mesh());
   return each;
 }
 
@@ -150,12 +154,15 @@ std::int64_t final_gradients(const Layer& layer, const MemoryPlan& plan, std::si
   return bytes;
 }
 
-std::int64_t& at(BytesByRole& bytes, MemoryRole role) { return bytes[static_cast<std::size_t>(role)]; }
+std::int64_t& at(BytesByRole& bytes, MemoryRole role) {
+  return bytes[static_cast<std::size_t>(role)];
+}
 
 }  // namespace
 
 const char* name_of(MemoryRole role) {
-  constexpr std::array names{"weights", "gradients", "optimizer", "saved", "transient", "communication"};
+  constexpr std::array names{"weights", "gradients", "optimizer",
+                             "saved",   "transient", "communication"};
   return names[static_cast<std::size_t>(role)];
 }
 
@@ -165,9 +172,9 @@ int reused_operand(const Program& p, const Step& step, std::size_t result) {
   const bool first_operand =
       std::visit(match{[](const Add&) { return true; }, [](const Bias&) { return true; },
                        [](const Rope&) { return true; }, [](const Normalize&) { return true; },
-                       [](const NormalizeGrad&) { return true; }, [](const ActivateGrad&) { return true; },
-                       [](const Merge&) { return true; }, [](const Cast&) { return true; },
-                       [](const auto&) { return false; }},
+                       [](const NormalizeGrad&) { return true; },
+                       [](const ActivateGrad&) { return true; }, [](const Merge&) { return true; },
+                       [](const Cast&) { return true; }, [](const auto&) { return false; }},
                  step.op);
   const int operand = static_cast<int>(result);
   const bool fits = same_bytes(p, step.in[result], step.out[result]);
@@ -199,17 +206,21 @@ std::vector<Lifetime> lifetimes(const Program& p) {
 
 MemoryRole memory_role(const Program& p, ValueId v, const Lifetime& life) {
   if (p[v].role == Role::weight_gradient) return MemoryRole::gradients;
-  if (p[v].role == Role::weight) return is_input(life) ? MemoryRole::weights : MemoryRole::communication;
+  if (p[v].role == Role::weight)
+    return is_input(life) ? MemoryRole::weights : MemoryRole::communication;
   const auto border = static_cast<std::int64_t>(first_backward_step(p));
   const auto steps = static_cast<std::int64_t>(p.steps().size());
   const bool crosses = life.born < border && life.dies >= border && life.dies < steps;
   if (crosses && p[v].role == Role::activation) return MemoryRole::saved;
   if (is_input(life)) return MemoryRole::transient;
   const Step& maker = p.steps()[static_cast<std::size_t>(life.born)];
-  return traffic_of(p, maker).wire == Wire::none ? MemoryRole::transient : MemoryRole::communication;
+  return traffic_of(p, maker).wire == Wire::none ? MemoryRole::transient
+                                                 : MemoryRole::communication;
 }
 
-MemoryPlan memory(const Program& p) { return Planner(p).plan(); }
+MemoryPlan memory(const Program& p) {
+  return Planner(p).plan();
+}
 
 ModelMemory model_memory(const Layer& layer, std::int64_t layers, std::int64_t optimizer_bytes) {
   const Program& p = layer.program;
@@ -224,7 +235,8 @@ ModelMemory model_memory(const Layer& layer, std::int64_t layers, std::int64_t o
   ModelMemory m;
   m.by_role = plan.by_step.empty() ? BytesByRole{} : plan.by_step[worst];
   at(m.by_role, MemoryRole::weights) = layers * each.weights;
-  at(m.by_role, MemoryRole::gradients) += layers * each.gradients - final_gradients(layer, plan, worst);
+  at(m.by_role, MemoryRole::gradients) +=
+      layers * each.gradients - final_gradients(layer, plan, worst);
   at(m.by_role, MemoryRole::optimizer) = layers * each.optimizer;
   at(m.by_role, MemoryRole::saved) += (layers - 1) * each.saved;
   m.peak_bytes = std::accumulate(m.by_role.begin(), m.by_role.end(), std::int64_t{0});

@@ -1,20 +1,23 @@
-// sim/schedule.h -- when and on which lane steps are issued: what may change time, never values or bytes.
+// sim/schedule.h -- when and on which lane steps are issued: what may change time, never values or
+// bytes.
 #pragma once
+
+#include "sim/timeline.h"
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "sim/timeline.h"
 
 namespace ithaca {
 
 struct Slot {
   std::uint32_t step;
   Lane lane;
-  /// A step that must have begun before this one may, beside its operands: what bounds prefetch.  -1: none.
+  /// A step that must have begun before this one may, beside its operands: what bounds prefetch.
+  /// -1: none.
   std::int32_t after_begin = -1;
-  bool after_compute = false;  ///< also waits for what was issued on lane 0 before it, as a stream that forks does
+  bool after_compute =
+      false;  ///< also waits for what was issued on lane 0 before it, as a stream that forks does
 };
 
 /// Steps in issue order.  A step waits for its operands, its lane and what its slot says.
@@ -23,8 +26,9 @@ using Schedule = std::vector<Slot>;
 /// One lane: every collective blocks, as most reference implementations do.
 Schedule blocking(const Program&);
 
-/// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention issued after it,
-/// gradients are scattered behind the next product; a weight is gathered while its predecessor is used, one ahead.
+/// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention
+/// issued after it, gradients are scattered behind the next product; a weight is gathered while its
+/// predecessor is used, one ahead.
 Schedule overlapped(const Program&);
 
 }  // namespace ithaca

@@ -8,7 +8,8 @@ namespace {
 
 class Simulation {
  public:
-  Simulation(const Program& p, const CostModel& cost) : p_(p), cost_(cost), uneven_(uneven_axes(p)) {
+  Simulation(const Program& p, const CostModel& cost)
+      : p_(p), cost_(cost), uneven_(uneven_axes(p)) {
     ranks_ = p.mesh().group(0, uneven_);
     ready_.resize(p.values().size() * ranks_.size());
     begun_.resize(p.steps().size() * ranks_.size());
@@ -41,7 +42,8 @@ class Simulation {
     double begin = free_[at(slot.lane, who)];
     for (const ValueId v : p_.steps()[slot.step].in) begin = std::max(begin, ready_[at(v, who)]);
     if (slot.after_compute) begin = std::max(begin, free_[at(0, who)]);
-    if (slot.after_begin >= 0) begin = std::max(begin, begun_[at(static_cast<std::size_t>(slot.after_begin), who)]);
+    if (slot.after_begin >= 0)
+      begin = std::max(begin, begun_[at(static_cast<std::size_t>(slot.after_begin), who)]);
     return begin;
   }
 
@@ -82,7 +84,9 @@ Timeline time(const Program& p, const Schedule& schedule, const CostModel& cost)
 }
 
 StepTime step_time(const Layer& layer, std::int64_t layers, bool overlap, const CostModel& cost) {
-  const auto of = [&](const Program& p) { return time(p, overlap ? overlapped(p) : blocking(p), cost); };
+  const auto of = [&](const Program& p) {
+    return time(p, overlap ? overlapped(p) : blocking(p), cost);
+  };
   const Timeline one = of(layer.program);
   const auto n = static_cast<double>(layers);
   StepTime t;

@@ -1,11 +1,11 @@
 // sim/timeline.h -- when each step ran on each rank: the result of time() and, measured, of run().
 #pragma once
 
+#include "models/program.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "models/program.h"
 
 namespace ithaca {
 
@@ -22,10 +22,10 @@ struct Span {
 
 struct Timeline {
   std::vector<Span> spans;
-  double end_s = 0;             ///< when the last rank is done
-  double compute_s = 0;         ///< busy time of the compute lane, the busiest rank's
-  double comm_s = 0;            ///< busy time of collectives, the busiest rank's
-  double exposed_comm_s = 0;    ///< end_s less compute_s
+  double end_s = 0;           ///< when the last rank is done
+  double compute_s = 0;       ///< busy time of the compute lane, the busiest rank's
+  double comm_s = 0;          ///< busy time of collectives, the busiest rank's
+  double exposed_comm_s = 0;  ///< end_s less compute_s
 };
 
 }  // namespace ithaca

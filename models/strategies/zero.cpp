@@ -1,17 +1,24 @@
-// Where weights are kept: DDP and ZeRO-3 (Rajbhandari et al., arXiv 1910.02054) are rows of the table, not
-// strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
+// Where weights are kept: DDP and ZeRO-3 (Rajbhandari et al., arXiv 1910.02054) are rows of the
+// table, not strategies; splitting samples (data) or tokens (local) and nothing else needs one of
+// them.
 #include "models/strategy.h"
 
 namespace ithaca {
 
-WeightRow ddp() { return {}; }
+WeightRow ddp() {
+  return {};
+}
 
-WeightRow zero3(const AxisList& axes) { return {{}, axes}; }
+WeightRow zero3(const AxisList& axes) {
+  return {{}, axes};
+}
 
 Strategy local(const AxisList& axes, Deal deal, const WeightRow& weights) {
   return everywhere(DimName::L, axes, weights, deal);
 }
 
-Strategy data(const AxisList& axes, const WeightRow& weights) { return everywhere(DimName::b, axes, weights); }
+Strategy data(const AxisList& axes, const WeightRow& weights) {
+  return everywhere(DimName::b, axes, weights);
+}
 
 }  // namespace ithaca

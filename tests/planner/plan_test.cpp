@@ -1,23 +1,26 @@
 #include "planner/plan.h"
 
+#include "models/error.h"
+#include "planner/plan_file.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
-#include "models/error.h"
-#include "planner/plan_file.h"
-
 namespace ithaca {
 namespace {
 
 Job llama_job(int gpus, std::int64_t seq, std::int64_t batch = 1) {
   const ModelSpec model = load_model("llama-3.1-8b");
-  return {model.name, layer_shape(model, batch, seq), model.layers, load_cluster("dgx-a100-80g"), gpus};
+  return {model.name, layer_shape(model, batch, seq), model.layers, load_cluster("dgx-a100-80g"),
+          gpus};
 }
 
-std::string temporary(const char* name) { return (std::filesystem::temp_directory_path() / name).string(); }
+std::string temporary(const char* name) {
+  return (std::filesystem::temp_directory_path() / name).string();
+}
 
 TEST(Plan, RanksByTimeUnderTheMemoryLimit) {
   const Job job = llama_job(8, 131072);
@@ -70,19 +73,29 @@ TEST(Space, SplitsSamplesOnlyWhereTheyDivide) {
   for (const Choice& c : choices(8, 1))
     for (const Mesh::Extent& e : c.mesh.extents()) EXPECT_NE(e.name, "p");
   EXPECT_TRUE(std::ranges::any_of(choices(8, 2), [](const Choice& c) {
-    return std::ranges::any_of(c.mesh.extents(), [](const Mesh::Extent& e) { return e.name == "p" && e.ranks == 2; });
+    return std::ranges::any_of(c.mesh.extents(),
+                               [](const Mesh::Extent& e) { return e.name == "p" && e.ranks == 2; });
   }));
 }
 
 TEST(Space, HoldsEveryFamilyOnEightRanks) {
   const std::vector<Choice> all = choices(8, 1);
-  for (const char* const wanted : {"tp(t)", "tp_sp(t)", "ulysses_zero3(u)", "ring_zero3(r)", "ring_zigzag_zero3(r)",
-                                   "kv_gather_zero3(r)", "tp_sp(t) | local_zero3(t)"})
-    EXPECT_TRUE(std::ranges::any_of(all, [&](const Choice& c) { return c.expression() == wanted; })) << wanted;
+  for (const char* const wanted :
+       {"tp(t)", "tp_sp(t)", "ulysses_zero3(u)", "ring_zero3(r)", "ring_zigzag_zero3(r)",
+        "kv_gather_zero3(r)", "tp_sp(t) | local_zero3(t)"})
+    EXPECT_TRUE(std::ranges::any_of(all, [&](const Choice& c) { return c.expression() == wanted; }))
+        << wanted;
 }
 
 TEST(PlanFile, ComesBackAsItWasWritten) {
-  PlanFile file{llama_job(8, 131072), "dgx-a100-80g", "ulysses_zero3(u)", Mesh({{"u", 8}}), true, 13.25, 1 << 30, 77};
+  PlanFile file{llama_job(8, 131072),
+                "dgx-a100-80g",
+                "ulysses_zero3(u)",
+                Mesh({{"u", 8}}),
+                true,
+                13.25,
+                1 << 30,
+                77};
   const std::string path = temporary("ithaca-plan-test.yaml");
   write_file(path, to_yaml(file));
   const PlanFile back = load_plan(path);
@@ -92,14 +105,16 @@ TEST(PlanFile, ComesBackAsItWasWritten) {
 }
 
 TEST(PlanFile, RefusesAMeshOfAnotherSize) {
-  PlanFile file{llama_job(8, 131072), "dgx-a100-80g", "ulysses_zero3(u)", Mesh({{"u", 4}}), true, 1, 1, 1};
+  PlanFile file{
+      llama_job(8, 131072), "dgx-a100-80g", "ulysses_zero3(u)", Mesh({{"u", 4}}), true, 1, 1, 1};
   const std::string path = temporary("ithaca-plan-bad.yaml");
   write_file(path, to_yaml(file));
   try {
     (void)load_plan(path);
     FAIL() << "accepted";
   } catch (const InputError& e) {
-    EXPECT_EQ(std::string(e.what()), path + ":26:7: mesh: expected axes that multiply to gpus = 8, got 4");
+    EXPECT_EQ(std::string(e.what()),
+              path + ":26:7: mesh: expected axes that multiply to gpus = 8, got 4");
   }
   std::filesystem::remove(path);
 }

@@ -1,16 +1,16 @@
-// Every strategy and composite of tests/shapes.h runs as one rank does and moves and holds what was predicted: with
-// equal, grouped and too few KV heads, SwiGLU and GELU, batch 1 and 2 per data rank, kept and recomputed.
-#include "runtime/verify.h"
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include <string>
-#include <tuple>
-
+// Every strategy and composite of tests/shapes.h runs as one rank does and moves and holds what was
+// predicted: with equal, grouped and too few KV heads, SwiGLU and GELU, batch 1 and 2 per data
+// rank, kept and recomputed.
 #include "models/error.h"
 #include "planner/space.h"
+#include "runtime/verify.h"
 #include "tests/shapes.h"
+
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <string>
+#include <tuple>
 
 namespace ithaca {
 namespace {
@@ -19,15 +19,18 @@ struct NamedHeads {
   const char* name;
   Heads heads;
 };
-constexpr NamedHeads mha{"mha", {16, 1, 2}}, gqa{"gqa", {8, 2, 2}}, few{"few", {2, 8, 2}}, one{"one", {1, 16, 2}};
+constexpr NamedHeads mha{"mha", {16, 1, 2}}, gqa{"gqa", {8, 2, 2}}, few{"few", {2, 8, 2}},
+    one{"one", {1, 16, 2}};
 
-/// Heads, GELU (with LayerNorm and biases), samples per data rank, full recompute (with normalized heads).
+/// Heads, GELU (with LayerNorm and biases), samples per data rank, full recompute (with normalized
+/// heads).
 using Variant = std::tuple<NamedHeads, bool, std::int64_t, bool>;
 class EveryStrategy : public testing::TestWithParam<Variant> {};
 
 std::string name_of(const testing::TestParamInfo<Variant>& info) {
   const auto& [heads, gelu, batch, recompute] = info.param;
-  return fmt::format("{}_{}_b{}{}", heads.name, gelu ? "gelu" : "swiglu", batch, recompute ? "_recompute" : "");
+  return fmt::format("{}_{}_b{}{}", heads.name, gelu ? "gelu" : "swiglu", batch,
+                     recompute ? "_recompute" : "");
 }
 
 LayerShape shape_for(const Variant& variant, const Mesh& mesh) {
@@ -66,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(CrossProduct, EveryStrategy,
                          name_of);
 
 TEST(Rings, OfSixteenRanksRunAsOneRankDoes) {
-  for (const char* const name : {"ring_zero3", "ring_zigzag_zero3", "ring_stripes_ddp", "ring_homing_zigzag_zero3"})
+  for (const char* const name :
+       {"ring_zero3", "ring_zigzag_zero3", "ring_stripes_ddp", "ring_homing_zigzag_zero3"})
     for (const NamedHeads& heads : {mha, few}) {
       const LayerShape shape = shape_of(64, 24, heads.heads, 32);
       expect_equal_to_one_rank(shape, arrange(name, Mesh({{"r", 16}}), shape), false);

@@ -19,10 +19,10 @@ say "Planning: Llama-3.1-8B, 128k tokens, 8 A100"
 $ithaca plan --model llama-3.1-8b --cluster dgx-a100-80g --gpus 8 --seq 128k -o "$out/plan.yaml"
 
 say "Running its scaled twin on 8 thread ranks"
-$ithaca run "$out/plan.yaml" --scale 16 --seq 512 --dtype f64 -o "$out/run-twin.json"
+$ithaca run "$out/plan.yaml" --scale 16 --seq 512 --dtype f64 -o "$out/run-twin.json" | tail -n 3
 
 say "Running one layer of the real width on 8 thread ranks"
-$ithaca run "$out/plan.yaml" --seq 256 --dtype f32 -o "$out/run-full-width.json"
+$ithaca run "$out/plan.yaml" --seq 128 --dtype f32 -o "$out/run-full-width.json" | tail -n 3
 
-say "Reporting"
+say "Reporting: predicted beside measured"
 $ithaca report "$out/plan.yaml" "$out/run-twin.json" "$out/run-full-width.json" -o "$out"

@@ -2,6 +2,7 @@
 
 #include "cli/verb.h"
 #include "models/error.h"
+#include "reports/run_summary.h"
 
 #include <fmt/format.h>
 
@@ -27,7 +28,8 @@ class ReportVerb : public Verb {
       const Progress progress(console, "pricing and drawing");
       html = write_report({files_, output_});
     }
-    console.result(fmt::format("{}\n", html));
+    const std::string runs = run_summary(read_report_input(files_).runs);
+    console.result(fmt::format("{}{}{}\n", runs, runs.empty() ? "" : "\nReport: ", html));
     return Exit::ok;
   }
 

@@ -148,8 +148,7 @@ void check_axes(const Half& half, const Mesh& mesh, const char* which) {
                             which, extent.name, extent.ranks));
 }
 
-/// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one
-/// way.
+/// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one way.
 void take_deals(Half& mlp, const Half& attention) {
   for (Term& term : mlp)
     for (const Term& other : attention)

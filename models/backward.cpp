@@ -75,8 +75,7 @@ class Differentiator {
     return end - 1;
   }
 
-  // ---- one derivative per operation
-  // ----------------------------------------------------------------------
+  // ---- one derivative per operation ----------------------------------------------------------------------
 
   void back(const Move&, const Step& s) {  // the whole calculus of communication
     const ValueId d = cotangent_[s.out[0]];
@@ -106,8 +105,7 @@ class Differentiator {
   void back(const Normalize& op, const Step& s) {
     Ids in = s.in;
     for (ValueId& v : in) v = use(v);
-    // Linear in the cotangent, so a sum may stay partial, unless it meets that of a residual stream
-    // next.
+    // Linear in the cotangent, so a sum may stay partial, unless it meets that of a residual stream next.
     const bool alone = readers_[s.in[0]] == 1;
     const Ids d = b_.normalize_grad(op.kind, alone ? cotangent_[s.out[0]] : settle(s.out[0]), in);
     for (std::size_t i = 0; i < d.size(); ++i) give(s.in[i], d[i]);
@@ -169,8 +167,7 @@ class Differentiator {
     give(r.v, b_.cast(d_kv[1], r.dtype));
   }
 
-  // ---- cotangents
-  // ----------------------------------------------------------------------------------------
+  // ---- cotangents ----------------------------------------------------------------------------------------
 
   /// Turns a partial cotangent into one that lies as the value does.
   ValueId settle(ValueId v) {
@@ -197,8 +194,7 @@ class Differentiator {
     mine = sum;
   }
 
-  /// A forward value for use in the backward: recomputed where asked, gathered again where it was
-  /// gathered.
+  /// A forward value for use in the backward: recomputed where asked, gathered again where it was gathered.
   ValueId use(ValueId v) {
     if (again_[v] != no_value) return again_[v];
     if (save_gathered_ || maker_[v] == no_value) return now_[v];

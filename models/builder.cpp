@@ -136,8 +136,7 @@ Program Builder::build() && {
   return std::move(program_);
 }
 
-// ---- Arithmetic
-// ------------------------------------------------------------------------------------------
+// ---- Arithmetic ------------------------------------------------------------------------------------------
 
 ValueId Builder::einsum(std::string name, ValueId a, ValueId b,
                         std::initializer_list<DimName> dims) {

@@ -1,7 +1,7 @@
 // models/builder.h -- writes a Program step by step; every type rule is here.
 //
-// Each function checks its operands, infers the type of the result and throws TypeError, which
-// names the step, the value, its type and a remedy.
+// Each function checks its operands, infers the type of the result and throws TypeError, which names the step,
+// the value, its type and a remedy.
 #pragma once
 
 #include "models/program.h"
@@ -13,8 +13,8 @@
 
 namespace ithaca {
 
-/// Where a value shall lie: dim by dim the axes that shard it, major first.  An entry whose dim the
-/// value lacks is passed over, so one layout serves q and k alike.
+/// Where a value shall lie: dim by dim the axes that shard it, major first.  An entry whose dim the value lacks
+/// is passed over, so one layout serves q and k alike.
 struct Placement {
   DimName dim;
   Cut cut;
@@ -22,15 +22,13 @@ struct Placement {
 };
 using Layout = boost::container::static_vector<Placement, 8>;
 Layout operator+(Layout, const Layout&);
-/// `t` lying as the layout says.  Tokens are cut from the outside in and heads from the inside out:
-/// tensor parallelism, innermost, owns its heads before Ulysses around it exchanges tokens for a
-/// share of them.
+/// `t` lying as the layout says.  Tokens are cut from the outside in and heads from the inside out: tensor
+/// parallelism, innermost, owns its heads before Ulysses around it exchanges tokens for a share of them.
 Type laid(Type t, const Layout&);
 
 /// Ring attention: keys and values walk around `axis`; gradients of them walk with them.
-/// homing: dKV makes the full turn of N hops and comes home (ring-flash-attention); otherwise the
-/// backward walks the ring in reverse from the block received last and N-1 hops suffice
-/// (TransformerEngine).
+/// homing: dKV makes the full turn of N hops and comes home (ring-flash-attention); otherwise the backward walks
+/// the ring in reverse from the block received last and N-1 hops suffice (TransformerEngine).
 struct Ring {
   Axis axis;
   bool homing = false;
@@ -43,9 +41,8 @@ class Builder {
   explicit Builder(Mesh);
 
   ValueId input(std::string name, Type, Role);
-  /// y has `dims`, in that order.  Dims of both operands that are not in y are contracted.
-  /// Restricted to what folds into one matrix product: in each operand the kept and the contracted
-  /// dims are contiguous.
+  /// y has `dims`, in that order.  Dims of both operands that are not in y are contracted.  Restricted to what
+  /// folds into one matrix product: in each operand the kept and the contracted dims are contiguous.
   ValueId einsum(std::string name, ValueId a, ValueId b, std::initializer_list<DimName> dims);
   ValueId einsum(std::string name, ValueId a, ValueId b, const Dims& order);
   ValueId add(std::string name, ValueId a, ValueId b);
@@ -65,17 +62,16 @@ class Builder {
   Ids attend_grad(const Ids& q_k_v_o_lse_do, const AttendGrad& how);
   Ids merge(const Ids& o_lse_o2_lse2);
   ValueId cast(ValueId x, DType);
-  /// The value as `to` says; x itself when it already lies so.  One collective, or two when a sum
-  /// is scattered over some axes and copied over others.
+  /// The value as `to` says; x itself when it already lies so.  One collective, or two when a sum is scattered over
+  /// some axes and copied over others.
   ValueId move(ValueId x, const Type& to);
   ValueId move(ValueId x, const Layout& to) { return move(x, laid(type(x), to)); }
   Ids shift(const Ids& values, Axis axis, int by);
   /// A whole ring attention as a region with its own backward: o and lse.
   Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&);
 
-  /// Steps between begin and end are computed again before their gradient; what they read is kept,
-  /// what they make is not.  `keep_gathered`: weights the recomputation gathers serve the gradient
-  /// too.
+  /// Steps between begin and end are computed again before their gradient; what they read is kept, what they
+  /// make is not.  `keep_gathered`: weights the recomputation gathers serve the gradient too.
   void begin_recompute(bool keep_gathered);
   void end_recompute();
 
@@ -99,8 +95,7 @@ class Builder {
   };
   const std::vector<RingRegion>& rings() const { return rings_; }
   const std::vector<RecomputeRegion>& recomputed() const { return recomputed_; }
-  /// Appends a step whose types are known to be right: the same step on other values of the same
-  /// types.
+  /// Appends a step whose types are known to be right: the same step on other values of the same types.
   Ids repeat(const Step&, const Ids& in);
 
  private:

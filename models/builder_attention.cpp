@@ -1,5 +1,4 @@
-// Attention, its ring and the changes of place: the rules of builder.h that speak of more than one
-// rank.
+// Attention, its ring and the changes of place: the rules of builder.h that speak of more than one rank.
 #include "models/builder.h"
 #include "models/error.h"
 #include "models/wire.h"

@@ -1,13 +1,12 @@
 // models/catalog.h -- strategies by name, and the small language that composes them.
 //
-//     expression = half [ "|" half ]          attention and residual stream | MLP; one half serves
-//     both half       = term { "*" term }          joined axes, the slowest links first term = name
-//     [ "(" axis { "," axis } ")" ] name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_ddp"
-//     ]
+//     expression = half [ "|" half ]          attention and residual stream | MLP; one half serves both
+//     half       = term { "*" term }          joined axes, the slowest links first
+//     term       = name [ "(" axis { "," axis } ")" ]
+//     name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_ddp" ]
 //
 // The MLP half deals tokens as the attention half does unless it says otherwise.
-// Example: `ring_zigzag_zero3(r) * ulysses_zero3(u) | local_zero3(r) * tp_sp(u)` on the mesh
-// `r=2,u=4`.
+// Example: `ring_zigzag_zero3(r) * ulysses_zero3(u) | local_zero3(r) * tp_sp(u)` on the mesh `r=2,u=4`.
 #pragma once
 
 #include "models/layer_shape.h"
@@ -39,20 +38,19 @@ std::vector<std::string> published_strategies();
 /// A mesh as users write it: "r=2,u=4", slowest links first.  Throws InputError with key "--mesh".
 Mesh parse_mesh(std::string_view text);
 
-/// A strategy on a mesh that fits a shape: head axes with more ranks than KV heads are split in
-/// two, `u` into `u_rep` and `u`.
+/// A strategy on a mesh that fits a shape: head axes with more ranks than KV heads are split in two, `u` into
+/// `u_rep` and `u`.
 struct Arrangement {
   std::string name;  ///< the expression
   Mesh mesh;
   Strategy strategy;
 };
-/// Throws InputError with key "--strategy" or "--mesh" for unknown names (with the nearest), axes
-/// the mesh lacks, axes of the mesh the strategy leaves out, and heads that do not divide.
+/// Throws InputError with key "--strategy" or "--mesh" for unknown names (with the nearest), axes the mesh lacks,
+/// axes of the mesh the strategy leaves out, and heads that do not divide.
 Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerShape& shape);
 
-/// The default mesh of an expression at a degree: all ranks on its only axis; for two (usp) the
-/// second, Ulysses, gets `ulysses` ranks, or gcd(KV heads, degree) of them but not all, and the
-/// ring the rest.
+/// The default mesh of an expression at a degree: all ranks on its only axis; for two (usp) the second, Ulysses,
+/// gets `ulysses` ranks, or gcd(KV heads, degree) of them but not all, and the ring the rest.
 Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape,
                   int ulysses = 0);
 

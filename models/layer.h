@@ -1,8 +1,7 @@
 // models/layer.h -- the transformer layer, written once, and its settling of weight gradients.
 //
-// Forward: x + attention(norm(x)), then r + mlp(norm(r)); the strategy's table says where each
-// value lies and the backward is derived.  Everything that prices, plans or runs a layer reads this
-// program.
+// Forward: x + attention(norm(x)), then r + mlp(norm(r)); the strategy's table says where each value lies and the
+// backward is derived.  Everything that prices, plans or runs a layer reads this program.
 #pragma once
 
 #include "models/strategy.h"
@@ -34,8 +33,8 @@ struct LayerOptions {
 /// One layer on one micro-batch.  Throws TypeError when the strategy is impossible for the shape.
 Layer layer_program(const LayerShape&, const Strategy&, const Mesh&, const LayerOptions& = {});
 
-/// Once per optimizer step: every weight gradient moves from where micro-batches left it to where
-/// the weight is kept.  Inputs and outputs are in the order of layer.weights.
+/// Once per optimizer step: every weight gradient moves from where micro-batches left it to where the weight is
+/// kept.  Inputs and outputs are in the order of layer.weights.
 Program settle_program(const Layer&);
 
 /// The layer on one rank: no axis, no communication.

@@ -1,8 +1,8 @@
 // models/layer_shape.h -- the sizes and kinds that define one transformer layer on one micro-batch.
 //
-// One letter, one meaning everywhere: b samples, L tokens of a sample, d hidden, i intermediate, k
-// KV heads, g query heads per KV head, e head dimension.  Heads are two dimensions so that
-// grouped-query attention needs no code of its own; h = k g, a = h e and c = k e are derived.
+// One letter, one meaning everywhere: b samples, L tokens of a sample, d hidden, i intermediate, k KV heads,
+// g query heads per KV head, e head dimension.  Heads are two dimensions so that grouped-query attention needs
+// no code of its own; h = k g, a = h e and c = k e are derived.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // models/mesh.h -- the ranks as a grid of named axes.
 //
-// Axes are ordered from the slowest links to the fastest; the last axis varies fastest in the rank
-// number, so neighbours on it are neighbours on the machine.
+// Axes are ordered from the slowest links to the fastest; the last axis varies fastest in the rank number, so
+// neighbours on it are neighbours on the machine.
 #pragma once
 
 #include <boost/container/static_vector.hpp>

@@ -1,5 +1,4 @@
-// models/positions.h -- which tokens a rank holds, and how many query-key pairs a causal mask
-// leaves.
+// models/positions.h -- which tokens a rank holds, and how many query-key pairs a causal mask leaves.
 #pragma once
 
 #include "models/type.h"

@@ -1,8 +1,7 @@
 // models/program.h -- what every rank computes and communicates in one layer, as a value.
 //
-// A Program is an SSA list of steps over typed values, the same for all ranks.  It says nothing of
-// time, streams or devices.  Builder makes it (and checks its types); print, count, memory, time
-// and run read it.
+// A Program is an SSA list of steps over typed values, the same for all ranks.  It says nothing of time, streams
+// or devices.  Builder makes it (and checks its types); print, count, memory, time and run read it.
 #pragma once
 
 #include "models/layer_shape.h"
@@ -24,8 +23,7 @@ struct match : F... {
 template <class... F>
 match(F...) -> match<F...>;
 
-// ---- Operations: parameters only; operands and results are listed as in -> out
-// ---------------------------
+// ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
 
 struct Einsum {};    ///< a, b -> y; contracts the dims both have and y lacks
 struct Add {};       ///< a, b -> a + b, in the dtype of a
@@ -49,9 +47,8 @@ struct Rope {
 };                   ///< x -> x turned by its position, or back (the adjoint)
 struct SplitQkv {};  ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
 struct JoinQkv {};   ///< dq, dk, dv -> packed
-/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys
-/// and values are whole along L, or (hops >= 0) the block of the rank that many places back along
-/// the axis `ring`.
+/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
+/// whole along L, or (hops >= 0) the block of the rank that many places back along the axis `ring`.
 struct Attend {
   bool causal = true;
   Axis ring = {};
@@ -74,8 +71,7 @@ using Op =
     std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad,
                  Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift>;
 
-// ---- Values and steps
-// ------------------------------------------------------------------------------------
+// ---- Values and steps ------------------------------------------------------------------------------------
 
 using ValueId = std::uint32_t;
 constexpr ValueId no_value = ~ValueId{0};

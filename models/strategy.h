@@ -1,9 +1,7 @@
-// models/strategy.h -- a strategy is a table: where values lie at the cuts of a layer, where
-// weights are kept.
+// models/strategy.h -- a strategy is a table: where values lie at the cuts of a layer, where weights are kept.
 //
-// No strategy names a collective: collectives follow from the changes between the rows.  Tables on
-// different axes compose: `a * b` joins axes (a's are major), `a | b` takes attention from a and
-// the MLP from b.
+// No strategy names a collective: collectives follow from the changes between the rows.  Tables on different
+// axes compose: `a * b` joins axes (a's are major), `a | b` takes attention from a and the MLP from b.
 #pragma once
 
 #include "models/builder.h"
@@ -17,18 +15,16 @@
 
 namespace ithaca {
 
-/// The axes over which one strategy spreads heads.  With fewer KV heads than ranks the axis is
-/// split: KV heads are sharded over `kv` and copied over `rep`, which shards the queries of a KV
-/// head instead.  `rep` is major.
+/// The axes over which one strategy spreads heads.  With fewer KV heads than ranks the axis is split: KV heads are
+/// sharded over `kv` and copied over `rep`, which shards the queries of a KV head instead.  `rep` is major.
 struct HeadAxes {
   AxisList rep, kv;
   AxisList all() const { return rep + kv; }
 };
 
-/// How the weights of one half are kept.  `cut`: dims sharded both at rest and in use (tensor
-/// parallelism). `flat`: axes over which the rest is sharded at rest and gathered for use (ZeRO-3);
-/// gradients are scattered back to it.  Without `flat` gradients stay partial until the update
-/// (data parallelism).  Biases follow `cut` only.
+/// How the weights of one half are kept.  `cut`: dims sharded both at rest and in use (tensor parallelism).
+/// `flat`: axes over which the rest is sharded at rest and gathered for use (ZeRO-3); gradients are scattered back
+/// to it.  Without `flat` gradients stay partial until the update (data parallelism).  Biases follow `cut` only.
 struct WeightRow {
   Layout cut;
   AxisList flat;
@@ -70,8 +66,7 @@ Layout heads(const HeadAxes&);
 Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights,
                     Deal deal = Deal::blocks);
 
-// ---- one table a file, in strategies/
-// --------------------------------------------------------------------
+// ---- one table a file, in strategies/ --------------------------------------------------------------------
 
 WeightRow ddp();
 WeightRow zero3(const AxisList& axes);

@@ -1,8 +1,7 @@
-// models/type.h -- how a value lies on the mesh: its dimensions, who holds which slice, who holds
-// addends.
+// models/type.h -- how a value lies on the mesh: its dimensions, who holds which slice, who holds addends.
 //
-// On every axis of the mesh a value is a shard of one dimension, a shard of its flattening, an
-// addend of a sum, or (an axis named nowhere) a copy.  A collective is a change of these.
+// On every axis of the mesh a value is a shard of one dimension, a shard of its flattening, an addend of a sum,
+// or (an axis named nowhere) a copy.  A collective is a change of these.
 #pragma once
 
 #include "models/mesh.h"
@@ -16,14 +15,13 @@ enum class DType : std::uint8_t { bf16, f32, f64 };
 std::int64_t bytes_of(DType);
 const char* name_of(DType);
 
-/// Samples, tokens, hidden, KV heads, query heads per KV head, head dimension, intermediate, the
-/// gate and up matrices of a gated MLP, and the g + 2 heads (queries, key, value) of a packed QKV.
+/// Samples, tokens, hidden, KV heads, query heads per KV head, head dimension, intermediate, the gate and up
+/// matrices of a gated MLP, and the g + 2 heads (queries, key, value) of a packed QKV.
 enum class DimName : std::uint8_t { b, L, d, k, g, e, i, m, p };
 const char* name_of(DimName);
 
 /// How the slices of a sharded dimension are dealt to the ranks of one axis.
-/// blocks: rank c has slice c.  zigzag: of 2N slices rank c has c and 2N-1-c.  stripes: c, c+N,
-/// c+2N, ...
+/// blocks: rank c has slice c.  zigzag: of 2N slices rank c has c and 2N-1-c.  stripes: c, c+N, c+2N, ...
 enum class Deal : std::uint8_t { blocks, zigzag, stripes };
 const char* name_of(Deal);
 
@@ -55,8 +53,7 @@ struct Type {
 
 /// Ranks that share `dim`.
 std::int64_t ways(const Dim&, const Mesh&);
-/// Elements of one dimension on one rank.  Exact: a type whose dims do not divide is refused when
-/// it is made.
+/// Elements of one dimension on one rank.  Exact: a type whose dims do not divide is refused when it is made.
 std::int64_t local_size(const Dim&, const Mesh&);
 /// Elements one rank holds, before the flat cut and after it (rounded up).
 std::int64_t whole_elements(const Type&, const Mesh&);

@@ -40,8 +40,7 @@ void append_tail(AxisList& axes, const AxisList& flat, std::size_t kept) {
     if (!contains(axes, flat[i])) axes.push_back(flat[i]);
 }
 
-/// The axes along which the lie changes, in the order that numbers the slices (the longer list
-/// decides).
+/// The axes along which the lie changes, in the order that numbers the slices (the longer list decides).
 AxisList changed_axes(const Type& from, const Type& to) {
   AxisList axes;
   append_tail(axes, from.flat, to.flat.size());

@@ -1,5 +1,4 @@
-// models/wire.h -- which collective a step is, and what it sends.  The one place that names
-// collectives.
+// models/wire.h -- which collective a step is, and what it sends.  The one place that names collectives.
 #pragma once
 
 #include "models/program.h"
@@ -20,11 +19,10 @@ const char* name_of(Wire);
 
 /// One message pattern over the group of `axes`.
 ///
-/// A move cuts what a rank holds into chunks, one for each peer that needs it, and sends all but
-/// its own:
+/// A move cuts what a rank holds into chunks, one for each peer that needs it, and sends all but its own:
 ///     sent = (n-1) chunk                 all_gather, reduce_scatter, all_to_all
-///     sent = 2 (n-1) ceil(elements / n)  all_reduce, as a reduce-scatter and an all-gather of
-///     padded chunks sent = what it holds               send_recv
+///     sent = 2 (n-1) ceil(elements / n)  all_reduce, as a reduce-scatter and an all-gather of padded chunks
+///     sent = what it holds               send_recv
 struct Traffic {
   Wire wire = Wire::none;
   AxisList axes;                    ///< major first; a group of one rank is Wire::none
@@ -35,20 +33,18 @@ struct Traffic {
   bool keeps_part = false;  ///< ranks also cut the value, unsent, along axes where they hold copies
 };
 
-/// Traffic of turning a value of type `from` into `to`.  Throws TypeError when no single collective
-/// does it.
+/// Traffic of turning a value of type `from` into `to`.  Throws TypeError when no single collective does it.
 Traffic traffic_of(const Type& from, const Type& to, const Mesh&);
 Traffic traffic_of(const Program&, const Step&);
 
-/// Memory a move needs beside operand and result while it runs: chunks laid out for peers, chunks
-/// received. A gather or scatter whose chunks lie in the whole value one after another needs none.
+/// Memory a move needs beside operand and result while it runs: chunks laid out for peers, chunks received.
+/// A gather or scatter whose chunks lie in the whole value one after another needs none.
 struct Scratch {
   std::int64_t send_bytes = 0, receive_bytes = 0;
   std::int64_t bytes() const { return send_bytes + receive_bytes; }
 };
 Scratch scratch_of(const Program&, const Step&);
-/// Whether the n chunks that `whole` is cut into by the type `part` follow one another in memory,
-/// unpadded.
+/// Whether the n chunks that `whole` is cut into by the type `part` follow one another in memory, unpadded.
 bool chunks_are_contiguous(const Type& whole, const Type& part, const Mesh&);
 
 }  // namespace ithaca

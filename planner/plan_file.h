@@ -4,15 +4,16 @@
 //     kind: plan
 //     model: llama-3.1-8b            # a name for people
 //     layers: 32
-//     layer: {d: 4096, i: 14336, k: 8, g: 4, e: 128, norm: rms, act: swiglu, rope: true,
-//     rope_theta: 500000, ...} batch: 1                       # samples in one micro-batch seq:
-//     131072                    # tokens of a sample cluster: dgx-a100-80g          # preset or
-//     file gpus: 8 mesh: {u: 8}                   # axes of the strategy, slowest links first
+//     layer: {d: 4096, i: 14336, k: 8, g: 4, e: 128, norm: rms, act: swiglu, rope: true, rope_theta: 500000, ...}
+//     batch: 1                       # samples in one micro-batch
+//     seq: 131072                    # tokens of a sample
+//     cluster: dgx-a100-80g          # preset or file
+//     gpus: 8
+//     mesh: {u: 8}                   # axes of the strategy, slowest links first
 //     strategy: ulysses_zero3(u)     # models/catalog.h
 //     recompute: full                # none | full
 //     schedule: overlapped           # blocking | overlapped
-//     predicted: {step: "13.03 s", peak: "27487790694 B", sent: "2034237440 B"}   # for people;
-//     read back by report
+//     predicted: {step: "13.03 s", peak: "27487790694 B", sent: "2034237440 B"}   # for people; read back by report
 #pragma once
 
 #include "planner/plan.h"

@@ -11,8 +11,7 @@
 
 namespace ithaca {
 
-/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one
-/// micro-batch.
+/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one micro-batch.
 struct Job {
   std::string model;  ///< a name for people; the shape is what counts
   LayerShape shape;   ///< b = batch, L = seq

@@ -1,9 +1,8 @@
 // runtime/communicator.h -- what a set of ranks must do for one another to run a program.
 //
-// Collectives work on chunks that lie one after another, one for each rank of the group in group
-// order; packing tensors into chunks is the caller's.  Every communicator counts what it really
-// sends.  A sum is taken in the order of its step list (collective_steps.h), so communicators that
-// follow it agree to the bit.
+// Collectives work on chunks that lie one after another, one for each rank of the group in group order; packing
+// tensors into chunks is the caller's.  Every communicator counts what it really sends.  A sum is taken in the
+// order of its step list (collective_steps.h), so communicators that follow it agree to the bit.
 #pragma once
 
 #include "models/type.h"
@@ -36,15 +35,14 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int ranks() const = 0;
 
-  /// Checks before anything runs that all ranks are about to run the same program: throws
-  /// EnvironmentError on every rank when fingerprints differ.
+  /// Checks before anything runs that all ranks are about to run the same program: throws EnvironmentError on every
+  /// rank when fingerprints differ.
   virtual void agree(std::uint64_t fingerprint) = 0;
 
   /// `chunk` of every rank into `chunks` (n of them), on every rank.
   virtual void all_gather(const Group&, const std::byte* chunk, std::byte* chunks,
                           std::int64_t chunk_bytes, Lane) = 0;
-  /// Sum over ranks of chunk number `me` into `chunk`.  `chunks` stay as they are: the operand may
-  /// still be in use.
+  /// Sum over ranks of chunk number `me` into `chunk`.  `chunks` stay as they are: the operand may still be in use.
   virtual void reduce_scatter(const Group&, DType, const std::byte* chunks, std::byte* chunk,
                               std::int64_t chunk_elements, Lane) = 0;
   /// Sum over ranks of all n chunks, in place: a reduce-scatter and an all-gather.

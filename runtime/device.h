@@ -1,8 +1,7 @@
 // runtime/device.h -- what a device must do to run a program.
 //
-// Work is asynchronous by lane: work on one lane runs in order, lanes run at once, events order
-// them.  A CPU device may do everything at the call.  All memory of a rank is one arena; the caller
-// places tensors in it.
+// Work is asynchronous by lane: work on one lane runs in order, lanes run at once, events order them.  A CPU device
+// may do everything at the call.  All memory of a rank is one arena; the caller places tensors in it.
 #pragma once
 
 #include "models/program.h"
@@ -15,8 +14,8 @@
 
 namespace ithaca {
 
-/// A rectangle of a row-major tensor copied to or from consecutive memory: `counts` from the major
-/// dimension to the minor one, `strides` in elements of the tensor.
+/// A rectangle of a row-major tensor copied to or from consecutive memory: `counts` from the major dimension to the
+/// minor one, `strides` in elements of the tensor.
 struct Box {
   std::int64_t offset = 0;  ///< first element in the tensor
   boost::container::static_vector<std::int64_t, 8> counts, strides;
@@ -33,8 +32,8 @@ class Device {
   virtual void upload(std::byte* to, const std::byte* host, std::int64_t bytes) = 0;
   virtual void download(std::byte* host, const std::byte* from, std::int64_t bytes) = 0;
 
-  /// Runs one step other than a collective.  `in` and `out` are laid out row-major as the types'
-  /// local dims say; out[0] may be the same memory as an operand where reused_operand() allows it.
+  /// Runs one step other than a collective.  `in` and `out` are laid out row-major as the types' local dims say;
+  /// out[0] may be the same memory as an operand where reused_operand() allows it.
   virtual void compute(const Program&, const Step&, int rank, std::span<const std::byte* const> in,
                        std::span<std::byte* const> out, Lane) = 0;
   /// Boxes of `tensor`, one after another, into `packed`.

@@ -21,12 +21,12 @@ class CostModel {
 ///     kernel      max(flops / matmul rate, bytes / memory bandwidth)
 ///     gather      base + (n-1) latency + (n-1) chunk / bandwidth            and reduce-scatter
 ///     all-reduce  base + 2 (n-1) latency + sent / bandwidth
-///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those
-///     that leave it send        base + latency + sent / bandwidth
+///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those that leave it
+///     send        base + latency + sent / bandwidth
 ///
-/// The matmul rate is the best measured one where the GPU's file has it, else the datasheet's peak;
-/// attention runs at the same rate.  A ring over several nodes is as fast as its slowest hop: the
-/// NICs of the GPUs it has on a node together, or the link inside.
+/// The matmul rate is the best measured one where the GPU's file has it, else the datasheet's peak; attention runs
+/// at the same rate.  A ring over several nodes is as fast as its slowest hop: the NICs of the GPUs it has on a
+/// node together, or the link inside.
 class ClusterCost : public CostModel {
  public:
   /// dtype decides nothing but the rate of bf16 kernels.  Rank r is GPU number r of the cluster.

@@ -39,8 +39,7 @@ std::int64_t einsum_flops(const Program& p, const Step& step) {
   return flops;
 }
 
-/// One query-key pair costs `per_pair` operations per element of the head, in every local sample
-/// and head.
+/// One query-key pair costs `per_pair` operations per element of the head, in every local sample and head.
 std::int64_t attention_flops(const Program& p, const Step& step, std::int64_t pairs,
                              std::int64_t per_pair) {
   const ValueId q = step.in[0];

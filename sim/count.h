@@ -36,8 +36,8 @@ struct Count {
   std::int64_t flops() const { return matmul_flops + attention_flops; }
 };
 
-/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where
-/// a causal mask leaves ranks unequal work.
+/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where a causal mask
+/// leaves ranks unequal work.
 Count count(const Program&, int rank = 0);
 
 /// Operations of one step on one rank.
@@ -46,12 +46,10 @@ struct Work {
 };
 Work work_of(const Program&, const Step&, int rank);
 
-/// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other
-/// steps.
+/// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other steps.
 std::int64_t attention_pairs(const Program&, const Step&, int rank);
 
-/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks
-/// for all.
+/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks for all.
 AxisList uneven_axes(const Program&);
 inline bool symmetric(const Program& p) {
   return uneven_axes(p).empty();

@@ -1,10 +1,9 @@
 // sim/memory.h -- what one rank holds at every step, and where: exact liveness, by role.
 //
-// Steps are issued in order.  A value is born at the step that makes it and freed after its last
-// use; outputs and inputs that are kept from outside stay.  A step may take over the buffer of an
-// operand that dies in it (reused_operand).  A move also holds its scratch while it runs.  run()
-// allocates by the very same plan, so both agree to the byte.  Not counted: tiles inside kernels,
-// and what lies outside the program (see Overheads).
+// Steps are issued in order.  A value is born at the step that makes it and freed after its last use; outputs and
+// inputs that are kept from outside stay.  A step may take over the buffer of an operand that dies in it
+// (reused_operand).  A move also holds its scratch while it runs.  run() allocates by the very same plan, so both
+// agree to the byte.  Not counted: tiles inside kernels, and what lies outside the program (see Overheads).
 #pragma once
 
 #include "models/layer.h"
@@ -27,16 +26,16 @@ constexpr std::size_t memory_roles = 6;
 const char* name_of(MemoryRole);
 using BytesByRole = std::array<std::int64_t, memory_roles>;
 
-/// Lifetime of one value: live from step `born` (-1: an input, before the first) to the end of step
-/// `dies` (steps().size(): never freed, as outputs and stored weights).
+/// Lifetime of one value: live from step `born` (-1: an input, before the first) to the end of step `dies`
+/// (steps().size(): never freed, as outputs and stored weights).
 struct Lifetime {
   std::int64_t born = -1, dies = -1;
   ValueId takes_over = no_value;  ///< the dying operand whose buffer this value uses
 };
 std::vector<Lifetime> lifetimes(const Program&);
 
-/// Operand whose buffer result number `result` may take over when it dies here, or -1.  Kernels of
-/// such steps read an element before they write it.
+/// Operand whose buffer result number `result` may take over when it dies here, or -1.  Kernels of such steps read
+/// an element before they write it.
 int reused_operand(const Program&, const Step&, std::size_t result = 0);
 
 struct MemoryPlan {
@@ -53,13 +52,12 @@ struct MemoryPlan {
 /// Of one layer: forward and backward of one micro-batch.
 MemoryPlan memory(const Program&);
 
-/// What a value counts as.  Saved: crosses from the forward to the backward.  Communication:
-/// gathered or exchanged for a step or two, and scratch.
+/// What a value counts as.  Saved: crosses from the forward to the backward.  Communication: gathered or exchanged
+/// for a step or two, and scratch.
 MemoryRole memory_role(const Program&, ValueId, const Lifetime&);
 
 /// A whole model of `layers` such layers, one micro-batch in flight.
-///     peak = layers (weights + gradients + optimizer) + (layers - 1) saved + the most one layer
-///     holds beside them
+///     peak = layers (weights + gradients + optimizer) + (layers - 1) saved + the most one layer holds beside them
 /// optimizer_bytes: per weight element, kept as the stored weight lies.
 struct ModelMemory {
   std::int64_t peak_bytes = 0;

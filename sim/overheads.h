@@ -1,9 +1,8 @@
 // sim/overheads.h -- device memory that no tensor of the program explains.
 //
-// Estimates, printed apart from the exact bytes: context 0.5 GiB (0.4 to 0.6 reported),
-// communicator buffers 1.6 GB with the first collective (github.com/NVIDIA/nccl issue 864), a
-// further 3.28 GB with the first all-to-all on 8 GPUs, whose point-to-point channels each want
-// buffers (issue 1685: 1.06 to 4.34 GB).
+// Estimates, printed apart from the exact bytes: context 0.5 GiB (0.4 to 0.6 reported), communicator buffers 1.6 GB
+// with the first collective (github.com/NVIDIA/nccl issue 864), a further 3.28 GB with the first all-to-all on 8
+// GPUs, whose point-to-point channels each want buffers (issue 1685: 1.06 to 4.34 GB).
 #pragma once
 
 #include "sim/count.h"

@@ -1,5 +1,4 @@
-// sim/schedule.h -- when and on which lane steps are issued: what may change time, never values or
-// bytes.
+// sim/schedule.h -- when and on which lane steps are issued: what may change time, never values or bytes.
 #pragma once
 
 #include "sim/timeline.h"
@@ -13,8 +12,7 @@ namespace ithaca {
 struct Slot {
   std::uint32_t step;
   Lane lane;
-  /// A step that must have begun before this one may, beside its operands: what bounds prefetch.
-  /// -1: none.
+  /// A step that must have begun before this one may, beside its operands: what bounds prefetch.  -1: none.
   std::int32_t after_begin = -1;
   bool after_compute =
       false;  ///< also waits for what was issued on lane 0 before it, as a stream that forks does
@@ -26,9 +24,8 @@ using Schedule = std::vector<Slot>;
 /// One lane: every collective blocks, as most reference implementations do.
 Schedule blocking(const Program&);
 
-/// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention
-/// issued after it, gradients are scattered behind the next product; a weight is gathered while its
-/// predecessor is used, one ahead.
+/// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention issued after it,
+/// gradients are scattered behind the next product; a weight is gathered while its predecessor is used, one ahead.
 Schedule overlapped(const Program&);
 
 }  // namespace ithaca

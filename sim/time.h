@@ -1,10 +1,10 @@
 // sim/time.h -- predicted spans of a program under a schedule on a cluster.
 //
-//     begin = max(end of operands, lane free, begin of the step prefetch waits for)   a collective:
-//     over its group end   = begin + seconds
+//     begin = max(end of operands, lane free, begin of the step prefetch waits for)   a collective: over its group
+//     end   = begin + seconds
 //
-// Ranks that differ only along axes where all have the same work are simulated once; the others are
-// joined at their collectives.
+// Ranks that differ only along axes where all have the same work are simulated once; the others are joined at
+// their collectives.
 #pragma once
 
 #include "sim/cost.h"

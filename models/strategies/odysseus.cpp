@@ -1,7 +1,6 @@
-// Odysseus (Fang 2024, github.com/feifeibear/Odysseus-Transformer): tensor parallelism with a split
-// sequence around attention; the MLP stays on its slice of the sequence and its weights travel
-// instead.  Per layer: 3 all-gathers and 2 reduce-scatters of [b L d], 2 all-gathers and 1
-// reduce-scatter of the MLP weights.
+// Odysseus (Fang 2024, github.com/feifeibear/Odysseus-Transformer): tensor parallelism with a split sequence around
+// attention; the MLP stays on its slice of the sequence and its weights travel instead.  Per layer: 3 all-gathers
+// and 2 reduce-scatters of [b L d], 2 all-gathers and 1 reduce-scatter of the MLP weights.
 #include "models/strategy.h"
 
 namespace ithaca {

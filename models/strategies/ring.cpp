@@ -1,5 +1,5 @@
-// Ring attention (Liu et al., arXiv 2310.01889) as TransformerEngine runs it: keys and values make
-// N-1 hops forward and backward, and so do their gradients, in bf16.
+// Ring attention (Liu et al., arXiv 2310.01889) as TransformerEngine runs it: keys and values make N-1 hops forward
+// and backward, and so do their gradients, in bf16.
 #include "models/strategy.h"
 
 namespace ithaca {

@@ -1,5 +1,5 @@
-// Ring attention as ring-flash-attn runs it: gradients of keys and values travel in f32 and make a
-// full turn of N hops, the last one home.
+// Ring attention as ring-flash-attn runs it: gradients of keys and values travel in f32 and make a full turn of N
+// hops, the last one home.
 #include "models/strategy.h"
 
 namespace ithaca {

@@ -1,6 +1,5 @@
-// Tensor parallelism (Shoeybi et al., "Megatron-LM", arXiv 1909.08053): heads and the intermediate
-// dimension are split, the residual stream is copied.  Per layer, forward and backward: 4
-// all-reduces of [b L d].
+// Tensor parallelism (Shoeybi et al., "Megatron-LM", arXiv 1909.08053): heads and the intermediate dimension are
+// split, the residual stream is copied.  Per layer, forward and backward: 4 all-reduces of [b L d].
 #include "models/strategy.h"
 
 namespace ithaca {

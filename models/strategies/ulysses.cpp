@@ -1,6 +1,5 @@
-// DeepSpeed-Ulysses (Jacobs et al., arXiv 2309.14509): the sequence is split everywhere but in
-// attention, whose heads are split instead.  Per layer: 8 all-to-alls of a rank's share of q, k, v
-// and o.
+// DeepSpeed-Ulysses (Jacobs et al., arXiv 2309.14509): the sequence is split everywhere but in attention, whose
+// heads are split instead.  Per layer: 8 all-to-alls of a rank's share of q, k, v and o.
 #include "models/strategy.h"
 
 namespace ithaca {

@@ -1,6 +1,5 @@
-// Where weights are kept: DDP and ZeRO-3 (Rajbhandari et al., arXiv 1910.02054) are rows of the
-// table, not strategies; splitting samples (data) or tokens (local) and nothing else needs one of
-// them.
+// Where weights are kept: DDP and ZeRO-3 (Rajbhandari et al., arXiv 1910.02054) are rows of the table, not
+// strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
 #include "models/strategy.h"
 
 namespace ithaca {

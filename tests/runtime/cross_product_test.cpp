@@ -1,6 +1,5 @@
-// Every strategy and composite of tests/shapes.h runs as one rank does and moves and holds what was
-// predicted: with equal, grouped and too few KV heads, SwiGLU and GELU, batch 1 and 2 per data
-// rank, kept and recomputed.
+// Every strategy and composite of tests/shapes.h runs as one rank does and moves and holds what was predicted: with
+// equal, grouped and too few KV heads, SwiGLU and GELU, batch 1 and 2 per data rank, kept and recomputed.
 #include "models/error.h"
 #include "planner/space.h"
 #include "runtime/verify.h"
@@ -22,8 +21,7 @@ struct NamedHeads {
 constexpr NamedHeads mha{"mha", {16, 1, 2}}, gqa{"gqa", {8, 2, 2}}, few{"few", {2, 8, 2}},
     one{"one", {1, 16, 2}};
 
-/// Heads, GELU (with LayerNorm and biases), samples per data rank, full recompute (with normalized
-/// heads).
+/// Heads, GELU (with LayerNorm and biases), samples per data rank, full recompute (with normalized heads).
 using Variant = std::tuple<NamedHeads, bool, std::int64_t, bool>;
 class EveryStrategy : public testing::TestWithParam<Variant> {};
 

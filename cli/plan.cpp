@@ -5,6 +5,7 @@
 #include "models/error.h"
 #include "planner/plan_file.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -15,8 +16,9 @@ PlanFile file_of(const Job& job, const std::string& cluster, const Ranked& best)
   PlanFile file;
   file.job = job;
   // A file is named so that the plan can be read from any folder.
-  file.cluster =
-      std::filesystem::exists(cluster) ? std::filesystem::absolute(cluster).string() : cluster;
+  file.cluster = std::ranges::binary_search(cluster_names(), cluster)
+                     ? cluster
+                     : std::filesystem::absolute(cluster).string();
   file.strategy = best.choice.expression();
   file.mesh = best.choice.mesh;
   file.recompute = best.choice.recompute;

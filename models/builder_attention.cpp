@@ -105,6 +105,12 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
                       program_.mesh_.name(ring.axis)));
   const std::size_t first = program_.steps_.size();
   const int n = program_.mesh_.ranks(ring.axis);
+  constexpr int most = 1024;  // the program holds every hop
+  if (n > most)
+    throw TypeError(
+        "ring",
+        fmt::format("expected a ring of at most {} ranks, got {}; put another axis inside it", most,
+                    n));
   const DType dtype = type(q).dtype;
   Ids kv{k, v}, sum;
   for (int hops = 0; hops < n; ++hops) {

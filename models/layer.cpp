@@ -174,7 +174,7 @@ void check_sizes(const LayerShape& n, const Mesh& mesh) {
     if (size < 1)
       throw TypeError("shape", fmt::format("{}: expected at least 1, got {}", name_of(name), size));
   const auto tokens = static_cast<double>(n.b) * static_cast<double>(n.L),
-             c = static_cast<double>(n.k * n.e);
+             c = static_cast<double>(n.k) * static_cast<double>(n.e);
   const auto a = c * static_cast<double>(n.g), hidden = static_cast<double>(n.d);
   const double weights = 2 * hidden * (a + c) + 3 * hidden * static_cast<double>(n.i);
   const double operations = tokens * (8 * weights + 18 * a * static_cast<double>(n.L));

@@ -66,6 +66,11 @@ int Mesh::position(int rank, const AxisList& axes) const {
   return position;
 }
 
+int Mesh::neighbour(int rank, Axis axis, int by) const {
+  const int n = ranks(axis), here = coordinate(rank, axis);
+  return rank + ((here + by % n + n) % n - here) * stride(axis);
+}
+
 std::vector<int> Mesh::group(int rank, const AxisList& axes) const {
   std::vector<int> members{rank};
   for (const Axis axis : axes) members[0] -= coordinate(rank, axis) * stride(axis);

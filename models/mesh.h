@@ -49,6 +49,8 @@ class Mesh {
   int coordinate(int rank, Axis axis) const;
   /// Position of `rank` in its group over `axes`, major axis first.
   int position(int rank, const AxisList& axes) const;
+  /// The rank `by` places on along `axis`, around its end; back for a negative `by`.
+  int neighbour(int rank, Axis axis, int by) const;
   /// The ranks that share every coordinate with `rank` but those on `axes`, ordered by position.
   std::vector<int> group(int rank, const AxisList& axes) const;
 

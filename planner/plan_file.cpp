@@ -1,6 +1,7 @@
 #include "planner/plan_file.h"
 
 #include "models/error.h"
+#include "models/model_yaml.h"
 #include "models/yaml.h"
 
 #include <filesystem>
@@ -11,7 +12,14 @@
 namespace ithaca {
 namespace {
 
-constexpr std::int64_t most = std::int64_t{1} << 40;
+constexpr std::int64_t most_samples = 1 << 24, most_tokens = std::int64_t{1} << 40;
+
+/// A double-quoted scalar: any text comes back as it was.
+std::string quoted_text(std::string_view text) {
+  YAML::Emitter out;
+  out << YAML::DoubleQuoted << std::string(text);
+  return out.c_str();
+}
 
 const char* text_of(bool b) {
   return b ? "true" : "false";
@@ -42,8 +50,10 @@ LayerShape read_layer(const Yaml& y) {
   y.allow({"d", "i", "k", "g", "e", "norm", "act", "rope", "rope_theta", "fused_qkv", "qkv_bias",
            "o_bias", "mlp_bias", "qk_norm", "post_norms", "parallel_residual"});
   LayerShape s;
-  const auto size = [&](const char* key) { return y.at(key).integer(1, most); };
-  s.d = size("d"), s.i = size("i"), s.k = size("k"), s.g = size("g"), s.e = size("e");
+  const auto size = [&](const char* key, std::int64_t most) { return y.at(key).integer(1, most); };
+  s.d = size("d", SizeLimits::hidden), s.i = size("i", SizeLimits::intermediate);
+  s.k = size("k", SizeLimits::heads), s.g = size("g", SizeLimits::heads);
+  s.e = size("e", SizeLimits::head_dim);
   s.norm = y.at("norm").one_of({"rms", "layer"}) == "rms" ? Norm::rms : Norm::layer;
   const std::string act = y.at("act").one_of({"swiglu", "geglu", "gelu"});
   s.act = act == "swiglu" ? Act::swiglu : act == "geglu" ? Act::geglu : Act::gelu;
@@ -77,13 +87,14 @@ std::string to_yaml(const PlanFile& plan) {
     mesh += fmt::format("{}{}: {}", mesh.empty() ? "" : ", ", extent.name, extent.ranks);
   const Job& job = plan.job;
   return fmt::format(
-      "schema: ithaca/1\nkind: plan\nmodel: \"{}\"\nlayers: {}\nlayer:\n{}batch: {}\nseq: "
-      "{}\ncluster: \"{}\"\n"
-      "gpus: {}\nmesh: {{{}}}\nstrategy: \"{}\"\nrecompute: {}\nschedule: {}\n"
+      "schema: ithaca/1\nkind: plan\nmodel: {}\nlayers: {}\nlayer:\n{}batch: {}\nseq: "
+      "{}\ncluster: {}\n"
+      "gpus: {}\nmesh: {{{}}}\nstrategy: {}\nrecompute: {}\nschedule: {}\n"
       "predicted: {{step: \"{:.6g} s\", peak: \"{} B\", sent: \"{} B\"}}\n",
-      job.model, job.layers, layer_text(job.shape), job.shape.b, job.shape.L, plan.cluster,
-      job.gpus, mesh, plan.strategy, plan.recompute ? "full" : "none",
-      job.overlap ? "overlapped" : "blocking", plan.step_s, plan.peak_bytes, plan.sent_bytes);
+      quoted_text(job.model), job.layers, layer_text(job.shape), job.shape.b, job.shape.L,
+      quoted_text(plan.cluster), job.gpus, mesh, quoted_text(plan.strategy),
+      plan.recompute ? "full" : "none", job.overlap ? "overlapped" : "blocking", plan.step_s,
+      plan.peak_bytes, plan.sent_bytes);
 }
 
 PlanFile load_plan(const std::string& path) {
@@ -94,10 +105,10 @@ PlanFile load_plan(const std::string& path) {
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;
   plan.job.model = y.at("model").text();
-  plan.job.layers = y.at("layers").integer(1, most);
+  plan.job.layers = y.at("layers").integer(1, SizeLimits::layers);
   plan.job.shape = read_layer(y.at("layer"));
-  plan.job.shape.b = y.at("batch").integer(1, most);
-  plan.job.shape.L = y.at("seq").integer(1, most);
+  plan.job.shape.b = y.at("batch").integer(1, most_samples);
+  plan.job.shape.L = y.at("seq").integer(1, most_tokens);
   plan.cluster = y.at("cluster").text();
   plan.job.cluster = load_cluster(plan.cluster);
   plan.job.gpus = static_cast<int>(y.at("gpus").integer(1, 1 << 24));

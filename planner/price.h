@@ -11,10 +11,10 @@
 
 namespace ithaca {
 
-/// What is to be trained and on what: `layers` equal layers, `batch` samples of `seq` tokens in one micro-batch.
+/// What is to be trained and on what: `layers` equal layers, one micro-batch.
 struct Job {
   std::string model;  ///< a name for people; the shape is what counts
-  LayerShape shape;   ///< b = batch, L = seq
+  LayerShape shape;   ///< with b samples of L tokens
   std::int64_t layers = 1;
   Cluster cluster;
   int gpus = 1;

@@ -60,10 +60,10 @@ void read_elements(LayerFacts& facts, const Program& p) {
 }
 
 std::vector<ValueId> saved_values(const Program& p) {
-  const std::vector<Lifetime> life = lifetimes(p);
+  const std::vector<MemoryRole> role = memory(p).role;
   std::vector<ValueId> saved;
   for (ValueId v = 0; v < p.values().size(); ++v)
-    if (memory_role(p, v, life[v]) == MemoryRole::saved) saved.push_back(v);
+    if (role[v] == MemoryRole::saved) saved.push_back(v);
   return saved;
 }
 

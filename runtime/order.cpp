@@ -29,14 +29,14 @@ class Player {
 
  private:
   bool done(std::size_t rank) const { return next_[rank] == orders_[rank].size(); }
-  const Call* next(std::size_t rank) const { return &orders_[rank][next_[rank]]; }
+  const CollectiveCall* next(std::size_t rank) const { return &orders_[rank][next_[rank]]; }
 
-  bool is_at(int member, const Call& call) const {
+  bool is_at(int member, const CollectiveCall& call) const {
     const auto rank = static_cast<std::size_t>(member);
     return rank < orders_.size() && !done(rank) && next(rank)->id == call.id &&
            next(rank)->group == call.group;
   }
-  bool all_have_come(const Call& call) const {
+  bool all_have_come(const CollectiveCall& call) const {
     return std::ranges::all_of(call.group, [&](int member) { return is_at(member, call); });
   }
   void end(const std::vector<int>& group) {
@@ -46,7 +46,7 @@ class Player {
     }
   }
   [[noreturn]] void throw_stuck(std::size_t rank) const {
-    const Call& call = *next(rank);
+    const CollectiveCall& call = *next(rank);
     const auto absent = std::ranges::find_if(call.group, [&](int m) { return !is_at(m, call); });
     throw EnvironmentError(fmt::format(
         "order of collectives: rank {} would wait for ever in collective {} of ranks {} for rank "

@@ -13,12 +13,12 @@
 namespace ithaca {
 
 /// A collective as one rank will call it.
-struct Call {
+struct CollectiveCall {
   std::vector<int> group;  ///< ranks, sorted
   std::uint64_t id;        ///< the same number on all of them
 };
 /// Calls in order, by rank.
-using CallOrders = std::vector<std::vector<Call>>;
+using CallOrders = std::vector<std::vector<CollectiveCall>>;
 
 /// The calls of a program on every rank of its mesh; the id is the number of the step.
 CallOrders call_orders(const Program&);

@@ -90,8 +90,7 @@ void take_farther(std::int64_t& measured, std::int64_t other, std::int64_t predi
 /// Which event of count() a step belongs to.
 std::size_t event_of(const std::vector<Event>& events, const Program& p, const Step& step) {
   const Traffic t = traffic_of(p, step);
-  std::string tensor = p[step.in[0]].name;
-  for (std::size_t i = 1; i < step.in.size(); ++i) tensor += "+" + p[step.in[i]].name;
+  const std::string tensor = tensor_of(p, step);
   const auto it = std::ranges::find_if(events, [&](const Event& e) {
     return e.phase == step.phase && e.wire == t.wire && e.axes == t.axes && e.tensor == tensor &&
            e.role == p[step.in[0]].role;

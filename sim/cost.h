@@ -29,7 +29,7 @@ class CostModel {
 /// node together, or the link inside.
 class ClusterCost : public CostModel {
  public:
-  /// dtype decides nothing but the rate of bf16 kernels.  Rank r is GPU number r of the cluster.
+  /// Rank r is GPU number r of the cluster.
   explicit ClusterCost(Cluster cluster);
   double seconds(const Program&, const Step&, int rank) const override;
 

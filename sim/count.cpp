@@ -7,23 +7,21 @@
 namespace ithaca {
 namespace {
 
-/// The positions of the keys: those of the rank `hops` places back along the ring.
-std::vector<Run> key_positions(const Program& p, const Step& step, Axis ring, int hops, int rank) {
-  const Dim& L = *p.type(step.in[1]).find(DimName::L);
-  int holder = rank;
-  if (hops > 0) {
-    const std::vector<int> group = p.mesh().group(rank, {ring});
-    const int n = static_cast<int>(group.size());
-    holder = group[static_cast<std::size_t>((p.mesh().coordinate(rank, ring) - hops % n + n) % n)];
-  }
-  return positions(L, p.mesh(), holder);
-}
+/// An attention's operands and where its keys come from.
+struct Attention {
+  const Step& step;
+  bool causal;
+  Axis ring;
+  int hops;
+};
 
-std::int64_t pairs_of(const Program& p, const Step& step, bool causal, Axis ring, int hops,
-                      int rank) {
-  const std::vector<Run> q = positions(*p.type(step.in[0]).find(DimName::L), p.mesh(), rank);
-  const std::vector<Run> k = key_positions(p, step, ring, hops, rank);
-  return causal ? causal_pairs(q, k) : count_of(q) * count_of(k);
+std::int64_t pairs_of(const Program& p, const Attention& a, int rank) {
+  const int holder = a.hops <= 0 ? rank : p.mesh().neighbour(rank, a.ring, -a.hops);
+  const auto held = [&](ValueId v, int by) {
+    return positions(*p.type(v).find(DimName::L), p.mesh(), by);
+  };
+  const std::vector<Run> q = held(a.step.in[0], rank), k = held(a.step.in[1], holder);
+  return a.causal ? causal_pairs(q, k) : count_of(q) * count_of(k);
 }
 
 std::int64_t local(const Program& p, ValueId v, DimName name) {
@@ -46,26 +44,32 @@ std::int64_t attention_flops(const Program& p, const Step& step, std::int64_t pa
   return per_pair * pairs * (whole_elements(p.type(q), p.mesh()) / local(p, q, DimName::L));
 }
 
+/// Whether tensor_of(p, step) is `tensor`, without making it.
+bool carries(const Program& p, const Step& step, std::string_view tensor) {
+  if (step.in.size() > 1) return tensor == tensor_of(p, step);
+  return tensor == p[step.in[0]].name;
+}
+
 void merge(std::vector<Event>& events, const Program& p, const Step& step, const Traffic& t) {
-  const Value& first = p[step.in[0]];
-  const bool joint = step.in.size() > 1;
+  const Role role = p[step.in[0]].role;
   for (Event& e : events) {
-    if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != first.role)
-      continue;
-    if (joint ? !e.tensor.starts_with(first.name) || e.tensor == first.name
-              : e.tensor != first.name)
-      continue;
+    if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != role) continue;
+    if (!carries(p, step, e.tensor)) continue;
     ++e.calls;
     e.sent_bytes += t.sent_bytes;
     return;
   }
-  std::string tensor = first.name;
-  for (std::size_t i = 1; i < step.in.size(); ++i) tensor += "+" + p[step.in[i]].name;
   events.push_back(
-      {step.phase, t.wire, t.axes, std::move(tensor), first.role, 1, t.elements, t.sent_bytes});
+      {step.phase, t.wire, t.axes, tensor_of(p, step), role, 1, t.elements, t.sent_bytes});
 }
 
 }  // namespace
+
+std::string tensor_of(const Program& p, const Step& step) {
+  std::string tensor = p[step.in[0]].name;
+  for (std::size_t i = 1; i < step.in.size(); ++i) tensor += "+" + p[step.in[i]].name;
+  return tensor;
+}
 
 SentBytes Count::sent_bytes() const {
   SentBytes sent;
@@ -77,9 +81,9 @@ SentBytes Count::sent_bytes() const {
 
 std::int64_t attention_pairs(const Program& p, const Step& step, int rank) {
   if (const auto* op = std::get_if<Attend>(&step.op))
-    return pairs_of(p, step, op->causal, op->ring, op->hops, rank);
+    return pairs_of(p, {step, op->causal, op->ring, op->hops}, rank);
   if (const auto* op = std::get_if<AttendGrad>(&step.op))
-    return pairs_of(p, step, op->causal, op->ring, op->hops, rank);
+    return pairs_of(p, {step, op->causal, op->ring, op->hops}, rank);
   return 0;
 }
 

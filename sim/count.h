@@ -22,6 +22,9 @@ struct Event {
   std::int64_t sent_bytes = 0;  ///< by one rank, all calls
 };
 
+/// The name an event gives to what a step carries: "q", or "k+v" for one message of several.
+std::string tensor_of(const Program&, const Step&);
+
 struct SentBytes {
   std::int64_t activation = 0, weight = 0;
   std::int64_t total() const { return activation + weight; }

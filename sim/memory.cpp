@@ -49,10 +49,30 @@ std::size_t first_backward_step(const Program& p) {
   return static_cast<std::size_t>(it - p.steps().begin());
 }
 
+bool is_input(const Lifetime& life) {
+  return life.born < 0;
+}
+
+MemoryRole role_of(const Program& p, ValueId v, const Lifetime& life, std::int64_t border) {
+  if (p[v].role == Role::weight_gradient) return MemoryRole::gradients;
+  if (p[v].role == Role::weight)
+    return is_input(life) ? MemoryRole::weights : MemoryRole::communication;
+  const auto steps = static_cast<std::int64_t>(p.steps().size());
+  const bool crosses = life.born < border && life.dies >= border && life.dies < steps;
+  if (crosses && p[v].role == Role::activation) return MemoryRole::saved;
+  if (is_input(life)) return MemoryRole::transient;
+  const Step& maker = p.steps()[static_cast<std::size_t>(life.born)];
+  return traffic_of(p, maker).wire == Wire::none ? MemoryRole::transient
+                                                 : MemoryRole::communication;
+}
+
 class Planner {
  public:
   explicit Planner(const Program& p) : p_(p) {
     plan_.lifetime = lifetimes(p);
+    const auto border = static_cast<std::int64_t>(first_backward_step(p));
+    for (ValueId v = 0; v < p.values().size(); ++v)
+      plan_.role.push_back(role_of(p, v, plan_.lifetime[v], border));
     plan_.offset.assign(p.values().size(), -1);
     plan_.scratch.assign(p.steps().size(), -1);
     dying_.resize(p.steps().size() + 1);
@@ -78,8 +98,7 @@ class Planner {
     hold(v, +1);
   }
   void hold(ValueId v, std::int64_t sign) {
-    const MemoryRole role = memory_role(p_, v, plan_.lifetime[v]);
-    held_[static_cast<std::size_t>(role)] += sign * bytes(v);
+    held_[static_cast<std::size_t>(plan_.role[v])] += sign * bytes(v);
   }
 
   void step(std::size_t i) {
@@ -122,10 +141,6 @@ class Planner {
   std::vector<std::vector<ValueId>> dying_;
 };
 
-bool is_input(const Lifetime& life) {
-  return life.born < 0;
-}
-
 struct PerLayer {
   std::int64_t weights = 0, gradients = 0, optimizer = 0, saved = 0;
 };
@@ -140,8 +155,7 @@ PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t opti
     each.gradients += local_bytes(p.type(w.grad), p.mesh());
   }
   for (ValueId v = 0; v < p.values().size(); ++v)
-    if (memory_role(p, v, plan.lifetime[v]) == MemoryRole::saved)
-      each.saved += local_bytes(p.type(v), p.mesh());
+    if (plan.role[v] == MemoryRole::saved) each.saved += local_bytes(p.type(v), p.mesh());
   return each;
 }
 
@@ -202,20 +216,6 @@ std::vector<Lifetime> lifetimes(const Program& p) {
     }
   }
   return life;
-}
-
-MemoryRole memory_role(const Program& p, ValueId v, const Lifetime& life) {
-  if (p[v].role == Role::weight_gradient) return MemoryRole::gradients;
-  if (p[v].role == Role::weight)
-    return is_input(life) ? MemoryRole::weights : MemoryRole::communication;
-  const auto border = static_cast<std::int64_t>(first_backward_step(p));
-  const auto steps = static_cast<std::int64_t>(p.steps().size());
-  const bool crosses = life.born < border && life.dies >= border && life.dies < steps;
-  if (crosses && p[v].role == Role::activation) return MemoryRole::saved;
-  if (is_input(life)) return MemoryRole::transient;
-  const Step& maker = p.steps()[static_cast<std::size_t>(life.born)];
-  return traffic_of(p, maker).wire == Wire::none ? MemoryRole::transient
-                                                 : MemoryRole::communication;
 }
 
 MemoryPlan memory(const Program& p) {

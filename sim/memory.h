@@ -14,6 +14,8 @@
 
 namespace ithaca {
 
+/// What a value counts as.  saved: crosses from the forward to the backward.  communication: gathered or exchanged
+/// for a step or two, and the scratch of moves.  optimizer: states no step of a layer touches, see ModelMemory.
 enum class MemoryRole : std::uint8_t {
   weights,
   gradients,
@@ -40,6 +42,7 @@ int reused_operand(const Program&, const Step&, std::size_t result = 0);
 
 struct MemoryPlan {
   std::vector<Lifetime> lifetime;     ///< by value
+  std::vector<MemoryRole> role;       ///< by value
   std::vector<std::int64_t> offset;   ///< by value, into one arena; aligned to 64 bytes
   std::vector<std::int64_t> scratch;  ///< by step: offset of its scratch
   std::int64_t arena_bytes = 0;       ///< end of the arena, alignment and gaps included
@@ -52,10 +55,6 @@ struct MemoryPlan {
 /// Of one layer: forward and backward of one micro-batch.
 MemoryPlan memory(const Program&);
 
-/// What a value counts as.  Saved: crosses from the forward to the backward.  Communication: gathered or exchanged
-/// for a step or two, and scratch.
-MemoryRole memory_role(const Program&, ValueId, const Lifetime&);
-
 /// A whole model of `layers` such layers, one micro-batch in flight.
 ///     peak = layers (weights + gradients + optimizer) + (layers - 1) saved + the most one layer holds beside them
 /// optimizer_bytes: per weight element, kept as the stored weight lies.
@@ -63,8 +62,8 @@ struct ModelMemory {
   std::int64_t peak_bytes = 0;
   BytesByRole by_role{};  ///< adds up to peak_bytes
 };
-constexpr std::int64_t adam_mixed_bytes =
-    12;  ///< f32 master weight and two moments (arXiv 1910.02054 section 3.1)
+/// f32 master weight and two moments (arXiv 1910.02054 section 3.1).
+constexpr std::int64_t adam_mixed_bytes = 12;
 ModelMemory model_memory(const Layer&, std::int64_t layers,
                          std::int64_t optimizer_bytes = adam_mixed_bytes);
 

@@ -12,7 +12,7 @@ namespace {
 template <class T>
 class RunningSoftmax {
  public:
-  RunningSoftmax(const Heads& heads, const Call<T>& call) : h_(heads), call_(call) {}
+  RunningSoftmax(const AttentionShape& heads, const Call<T>& call) : h_(heads), call_(call) {}
 
   void attend(const Tile& tile) {
     gather(h_, tile, call_.in(0), static_cast<T>(h_.scale), q_);
@@ -56,7 +56,7 @@ class RunningSoftmax {
     scatter(h_, tile, o_, T{1}, call_.out(0));
   }
 
-  const Heads& h_;
+  const AttentionShape& h_;
   const Call<T>& call_;
   Rows<T> q_, o_, s_;  // [rows e], [rows e], [rows keys]
   Vector<T> top_, sum_;
@@ -66,7 +66,7 @@ class RunningSoftmax {
 
 template <class T>
 void compute(const Attend& op, const Call<T>& call) {
-  const Heads h = heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
+  const AttentionShape h = heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
   RunningSoftmax<T> softmax(h, call);
   for_each_tile(h, [&](const Tile& tile) { softmax.attend(tile); });
 }

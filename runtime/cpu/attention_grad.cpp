@@ -8,7 +8,7 @@ namespace {
 template <class T>
 class TileGradient {
  public:
-  TileGradient(const Heads& heads, const Call<T>& call) : h_(heads), call_(call) {}
+  TileGradient(const AttentionShape& heads, const Call<T>& call) : h_(heads), call_(call) {}
 
   void attend(const Tile& tile) {
     gather(h_, tile, call_.in(0), static_cast<T>(h_.scale), q_);
@@ -45,7 +45,7 @@ class TileGradient {
     ds_.row(r).tail(keys - n).setZero();
   }
 
-  const Heads& h_;
+  const AttentionShape& h_;
   const Call<T>& call_;
   Rows<T> q_, o_, do_, dq_;  // [rows e]
   Rows<T> p_, ds_;           // [rows keys]
@@ -56,7 +56,7 @@ class TileGradient {
 
 template <class T>
 void compute(const AttendGrad& op, const Call<T>& call) {
-  const Heads h = heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
+  const AttentionShape h = heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
   for (const std::size_t i : {1U, 2U})
     vector(call.out(i), call.elements(call.out_type(i))).setZero();
   TileGradient<T> gradient(h, call);

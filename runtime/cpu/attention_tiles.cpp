@@ -17,21 +17,17 @@ std::vector<std::int64_t> held(const Dim& L, const Mesh& mesh, int rank) {
 }
 
 int holder_of(const Mesh& mesh, const KeyHolder& keys, int rank) {
-  if (keys.hops <= 0) return rank;
-  const std::vector<int> group = mesh.group(rank, {keys.ring});
-  const int n = static_cast<int>(group.size());
-  const int back = (mesh.coordinate(rank, keys.ring) - keys.hops % n + n) % n;
-  return group[static_cast<std::size_t>(back)];
+  return keys.hops <= 0 ? rank : mesh.neighbour(rank, keys.ring, -keys.hops);
 }
 
 }  // namespace
 
-Heads heads_of(const Program& p, const Step& step, const KeyHolder& keys, int rank) {
+AttentionShape heads_of(const Program& p, const Step& step, const KeyHolder& keys, int rank) {
   const Type &q = p.type(step.in[0]), &k = p.type(step.in[1]);
   const auto size = [&](const Type& t, DimName name) {
     return local_size(*t.find(name), p.mesh());
   };
-  Heads h{size(q, DimName::b),
+  AttentionShape h{size(q, DimName::b),
           size(q, DimName::L),
           size(k, DimName::L),
           size(q, DimName::k),

@@ -15,7 +15,7 @@
 namespace ithaca {
 
 /// One step of attention on one rank: q, o [b L k g e], keys and values [b Lk k e], lse [b L k g].
-struct Heads {
+struct AttentionShape {
   std::int64_t b, L, Lk, k, g, e;
   double scale;                       ///< 1 / sqrt(e)
   std::vector<std::int64_t> visible;  ///< [L]: how many keys, from the first, a query sees
@@ -35,7 +35,7 @@ struct KeyHolder {
   Axis ring;
   int hops;
 };
-Heads heads_of(const Program&, const Step&, const KeyHolder&, int rank);
+AttentionShape heads_of(const Program&, const Step&, const KeyHolder&, int rank);
 
 // At e = 128 all f32 tiles of the forward take 0.5 MiB and of the backward 1 MiB, the size of a
 // second-level cache.
@@ -49,7 +49,7 @@ struct Tile {
 
 /// Calls with every tile of queries.
 template <class Call>
-void for_each_tile(const Heads& h, const Call& call) {
+void for_each_tile(const AttentionShape& h, const Call& call) {
   const std::int64_t tokens = std::max<std::int64_t>(1, query_tile / h.g);
   for (std::int64_t sample = 0; sample < h.b; ++sample)
     for (std::int64_t head = 0; head < h.k; ++head)
@@ -59,13 +59,13 @@ void for_each_tile(const Heads& h, const Call& call) {
 
 /// Calls with (first key, keys) for every run of keys that some query of the tile sees.
 template <class Call>
-void for_each_key_tile(const Heads& h, const Tile& tile, const Call& call) {
+void for_each_key_tile(const AttentionShape& h, const Tile& tile, const Call& call) {
   const std::int64_t end = h.visible[static_cast<std::size_t>(tile.first + tile.count - 1)];
   for (std::int64_t c = 0; c < end; c += key_tile) call(c, std::min(key_tile, end - c));
 }
 
 /// Of the `keys` keys from `first`, how many the queries of one row of the tile see.
-inline std::int64_t seen(const Heads& h, const Tile& tile, std::int64_t row, std::int64_t first,
+inline std::int64_t seen(const AttentionShape& h, const Tile& tile, std::int64_t row, std::int64_t first,
                          std::int64_t keys) {
   const std::int64_t visible = h.visible[static_cast<std::size_t>(tile.first + row / h.g)];
   return std::clamp<std::int64_t>(visible - first, 0, keys);
@@ -73,21 +73,21 @@ inline std::int64_t seen(const Heads& h, const Tile& tile, std::int64_t row, std
 
 /// The tile of x [b L k g e] as consecutive rows [count g, e], times `factor`; and back.
 template <class T>
-void gather(const Heads& h, const Tile& t, const T* x, T factor, Rows<T>& rows) {
+void gather(const AttentionShape& h, const Tile& t, const T* x, T factor, Rows<T>& rows) {
   rows.resize(t.count * h.g, h.e);
   for (std::int64_t l = 0; l < t.count; ++l)
     vector(rows.data() + l * h.g * h.e, h.g * h.e) =
         factor * vector(x + h.query(t.sample, t.first + l, t.head), h.g * h.e);
 }
 template <class T>
-void scatter(const Heads& h, const Tile& t, const Rows<T>& rows, T factor, T* x) {
+void scatter(const AttentionShape& h, const Tile& t, const Rows<T>& rows, T factor, T* x) {
   for (std::int64_t l = 0; l < t.count; ++l)
     vector(x + h.query(t.sample, t.first + l, t.head), h.g * h.e) =
         factor * vector(rows.data() + l * h.g * h.e, h.g * h.e);
 }
 
 /// Where the lse of a row of the tile lies in lse [b L k g].
-inline std::int64_t lse_at(const Heads& h, const Tile& t, std::int64_t row) {
+inline std::int64_t lse_at(const AttentionShape& h, const Tile& t, std::int64_t row) {
   return h.query(t.sample, t.first + row / h.g, t.head) / h.e + row % h.g;
 }
 
@@ -98,12 +98,12 @@ template <class T>
 using ConstKeyRows = Eigen::Map<const Rows<T>, 0, Eigen::OuterStride<>>;
 
 template <class T>
-ConstKeyRows<T> key_rows(const Heads& h, const Tile& t, const T* x, std::int64_t first,
+ConstKeyRows<T> key_rows(const AttentionShape& h, const Tile& t, const T* x, std::int64_t first,
                          std::int64_t keys) {
   return {x + h.key(t.sample, first, t.head), keys, h.e, Eigen::OuterStride<>(h.k * h.e)};
 }
 template <class T>
-KeyRows<T> key_rows(const Heads& h, const Tile& t, T* x, std::int64_t first, std::int64_t keys) {
+KeyRows<T> key_rows(const AttentionShape& h, const Tile& t, T* x, std::int64_t first, std::int64_t keys) {
   return {x + h.key(t.sample, first, t.head), keys, h.e, Eigen::OuterStride<>(h.k * h.e)};
 }
 

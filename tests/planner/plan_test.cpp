@@ -104,6 +104,15 @@ TEST(PlanFile, ComesBackAsItWasWritten) {
   std::filesystem::remove(path);
 }
 
+TEST(PlanFile, KeepsNamesWithQuotesAndBackslashes) {
+  PlanFile file{llama_job(8, 131072), "dgx-a100-80g", "tp(t)", Mesh({{"t", 8}}), false, 1, 1, 1};
+  file.job.model = "a\"b\\c: # {";
+  const std::string path = temporary("ithaca-plan-quotes.yaml");
+  write_file(path, to_yaml(file));
+  EXPECT_EQ(load_plan(path).job.model, file.job.model);
+  std::filesystem::remove(path);
+}
+
 TEST(PlanFile, RefusesAMeshOfAnotherSize) {
   PlanFile file{
       llama_job(8, 131072), "dgx-a100-80g", "ulysses_zero3(u)", Mesh({{"u", 4}}), true, 1, 1, 1};

@@ -45,7 +45,7 @@ TEST(Order, RefusesTwoOrdersInOneGroup) {
 
 TEST(Order, RefusesACycleAcrossGroups) {
   // Every group sees one order (it has one call), but each rank waits for the next.
-  const Call a{{0, 1}, 1}, b{{1, 2}, 2}, c{{0, 2}, 3};
+  const CollectiveCall a{{0, 1}, 1}, b{{1, 2}, 2}, c{{0, 2}, 3};
   EXPECT_NE(refusal({{a, c}, {b, a}, {c, b}}), "");
   EXPECT_EQ(refusal({{a, c}, {a, b}, {b, c}}), "");
 }

@@ -45,6 +45,7 @@ class RunVerb : public Verb {
 
   int run(Console& console) override {
     TwinRun twin = prepared(console);
+    if (!output_.empty()) check_writable(output_);
     check_memory(twin);
     const std::int64_t layers =
         layers_.empty() ? 1 : whole(layers_, "--layers", 1, SizeLimits::layers);

@@ -186,12 +186,38 @@ void check_sizes(const LayerShape& n, const Mesh& mesh) {
                     each));
 }
 
+/// Axes of one rank lay nothing out: without them a strategy on one GPU is no strategy.
+Layout real(const Layout& layout, const Mesh& mesh) {
+  Layout kept;
+  for (const Placement& p : layout)
+    if (mesh.ranks(p.cut.axis) > 1) kept.push_back(p);
+  return kept;
+}
+
+WeightRow real(const WeightRow& row, const Mesh& mesh) {
+  WeightRow kept{real(row.cut, mesh), {}, row.serve_backward};
+  for (const Axis axis : row.flat)
+    if (mesh.ranks(axis) > 1) kept.flat.push_back(axis);
+  return kept;
+}
+
+Strategy real(const Strategy& s, const Mesh& mesh) {
+  const AttentionTable& t = s.attention;
+  const bool walks = t.ring && mesh.ranks(t.ring->axis) > 1;
+  return {real(s.residual, mesh),
+          {real(t.in, mesh), real(t.q, mesh), real(t.kv, mesh), real(t.context, mesh),
+           real(t.weights, mesh), walks ? t.ring : std::nullopt},
+          {real(s.mlp.in, mesh), real(s.mlp.weights, mesh)},
+          s.save_gathered};
+}
+
 }  // namespace
 
 Layer layer_program(const LayerShape& shape, const Strategy& strategy, const Mesh& mesh,
                     const LayerOptions& options) {
   check_sizes(shape, mesh);
-  return Writer(shape, strategy, mesh, options).write();
+  const Strategy real_strategy = real(strategy, mesh);
+  return Writer(shape, real_strategy, mesh, options).write();
 }
 
 Program settle_program(const Layer& layer) {

@@ -4,9 +4,11 @@
 #include "models/model_yaml.h"
 #include "models/yaml.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <system_error>
 #include <unistd.h>
 
 namespace ithaca {
@@ -123,20 +125,51 @@ PlanFile load_plan(const std::string& path) {
   return plan;
 }
 
-void write_file(const std::string& path, const std::string& text) {
-  const std::filesystem::path target(path);
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A pipe, a terminal or a device is written as it is; only a file can be replaced.
+bool replaceable(const fs::path& target) {
   std::error_code error;
-  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  std::ofstream out(temporary, std::ios::binary);
+  const fs::file_status status = fs::status(target, error);
+  return !fs::exists(status) || fs::is_regular_file(status);
+}
+
+[[noreturn]] void cannot_write(const std::string& path, const std::string& why) {
+  throw EnvironmentError(fmt::format("{}: cannot be written: {}", path, why));
+}
+
+}  // namespace
+
+void check_writable(const std::string& path) {
+  const fs::path folder = fs::absolute(path).parent_path();
+  std::error_code error;
+  if (fs::is_directory(path, error)) cannot_write(path, "it is a folder");
+  if (!fs::is_directory(folder, error)) cannot_write(path, "there is no folder " + folder.string());
+  if (access((fs::exists(path, error) ? fs::path(path) : folder).c_str(), W_OK) != 0)
+    cannot_write(path, std::generic_category().message(errno));
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  check_writable(path);
+  std::error_code error;
+  const fs::path resolved = fs::weakly_canonical(path, error),
+                 target = error ? fs::path(path) : resolved;
+  const bool replaces = replaceable(target);
+  const std::string written =
+      replaces ? fmt::format("{}.{}.tmp", target.string(), getpid()) : target.string();
+  std::ofstream out(written, std::ios::binary);
   out << text;
   out.close();
-  if (!out) throw EnvironmentError(fmt::format("{}: cannot be written", path));
-  std::filesystem::rename(temporary, target, error);
-  if (error) {
-    std::filesystem::remove(temporary);
-    throw EnvironmentError(fmt::format("{}: cannot be written: {}", path, error.message()));
+  if (!out) {
+    if (replaces) fs::remove(written, error);
+    cannot_write(path, std::generic_category().message(errno));
   }
+  if (replaces) fs::rename(written, target, error);
+  if (!replaces || !error) return;
+  fs::remove(written);
+  cannot_write(path, error.message());
 }
 
 }  // namespace ithaca

@@ -37,7 +37,11 @@ std::string to_yaml(const PlanFile&);
 /// InputError with place and key for anything wrong; job.cluster is loaded.
 PlanFile load_plan(const std::string& path);
 
-/// Writes text to a temporary name beside `path` and renames it.  EnvironmentError when it cannot.
+/// EnvironmentError unless a file can be written there: asked before long work.
+void check_writable(const std::string& path);
+
+/// Writes text to a temporary name beside `path` and renames it; a device or pipe is written as it is and a link is
+/// followed.  EnvironmentError when it cannot.
 void write_file(const std::string& path, const std::string& text);
 
 }  // namespace ithaca

@@ -5,7 +5,7 @@
 namespace ithaca {
 namespace {
 
-/// Members of the group on the node or domain of `rank`, `size` GPUs each.
+/// Members of the group among the same `size` GPUs as `rank`.
 std::int64_t neighbours(const std::vector<int>& group, int rank, std::int64_t size) {
   return std::ranges::count_if(group, [&](int r) { return r / size == rank / size; });
 }
@@ -21,43 +21,70 @@ double ClusterCost::kernel_s(const Work& work) const {
                   static_cast<double>(work.moved_bytes) / gpu.memory_bandwidth_bytes_per_s);
 }
 
+std::int64_t ClusterCost::island_gpus() const {
+  return std::max(cluster_.gpus_per_node, cluster_.fast_domain_gpus);
+}
+
 double ClusterCost::ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const {
-  double bandwidth = cluster_.intra.bandwidth_bytes_per_s, latency = 0;
+  double bandwidth = cluster_.intra.bandwidth_bytes_per_s, inside_s = 0, outside_s = 0, leaves = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const int here = group[i], next = group[(i + 1) % group.size()];
     const Link& link = cluster_.link(here, next);
-    const bool leaves = here / cluster_.fast_domain_gpus != next / cluster_.fast_domain_gpus;
-    const auto together = static_cast<double>(
-        leaves && &link == &cluster_.inter ? neighbours(group, here, cluster_.fast_domain_gpus)
-                                           : 1);
+    const bool out = &link == &cluster_.inter;
+    const auto together = static_cast<double>(out ? neighbours(group, here, island_gpus()) : 1);
     bandwidth = std::min(bandwidth, link.bandwidth_bytes_per_s * together);
-    latency = std::max(latency, link.latency_s);
+    leaves += out ? 1 : 0;
+    (out ? outside_s : inside_s) = std::max(out ? outside_s : inside_s, link.latency_s);
   }
-  return cluster_.base_latency_s + rounds * latency + sent_bytes / bandwidth;
+  const double passes = rounds / static_cast<double>(group.size() - 1);
+  const double hops_out = leaves > 0 ? passes * (leaves - 1) : 0;
+  return cluster_.base_latency_s + (rounds - hops_out) * inside_s + hops_out * outside_s +
+         sent_bytes / bandwidth;
+}
+
+double ClusterCost::exchange_s(const std::vector<int>& group, int from, double chunk_bytes) const {
+  double intra_bytes = 0, node_bytes = 0, inter_bytes = 0;
+  for (const int peer : group) {
+    if (peer == from) continue;
+    const Link& link = cluster_.link(from, peer);
+    (&link == &cluster_.inter   ? inter_bytes
+     : &link == &cluster_.intra ? intra_bytes
+                                : node_bytes) += chunk_bytes;
+  }
+  const double inside = intra_bytes / cluster_.intra.bandwidth_bytes_per_s;
+  const double between = cluster_.node ? node_bytes / cluster_.node->bandwidth_bytes_per_s : 0;
+  return std::max({inside, between, inter_bytes / cluster_.inter.bandwidth_bytes_per_s});
 }
 
 double ClusterCost::all_to_all_s(const std::vector<int>& group, const Traffic& t) const {
-  const auto chunk = static_cast<double>(t.sent_bytes) / static_cast<double>(t.ranks - 1);
+  const double chunk = static_cast<double>(t.sent_bytes) / static_cast<double>(t.ranks - 1);
   double slowest = 0, latency = 0;
-  double to_node = 0, to_inter = 0, to_intra = 0;
-  for (const int peer : group) {
-    if (peer == group[0]) continue;
-    const Link& link = cluster_.link(group[0], peer);
-    (&link == &cluster_.inter ? to_inter : &link == &cluster_.intra ? to_intra : to_node) += chunk;
-    latency = std::max(latency, link.latency_s);
+  for (const int member : group) {
+    slowest = std::max(slowest, exchange_s(group, member, chunk));
+    if (member != group[0]) latency = std::max(latency, cluster_.link(group[0], member).latency_s);
   }
-  slowest = std::max(to_intra / cluster_.intra.bandwidth_bytes_per_s,
-                     to_inter / cluster_.inter.bandwidth_bytes_per_s);
-  if (cluster_.node) slowest = std::max(slowest, to_node / cluster_.node->bandwidth_bytes_per_s);
   return cluster_.base_latency_s + latency + slowest;
 }
 
-double ClusterCost::shift_s(const std::vector<int>& group, const Traffic& t) const {
+double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
+                            const Traffic& t) const {
+  const auto size = static_cast<int>(island_gpus());
+  const auto leaves = [&](int rank) {
+    return mesh.neighbour(rank, t.axes[0], 1) / size != rank / size;
+  };
   double slowest = 0;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const Link& link = cluster_.link(group[i], group[(i + 1) % group.size()]);
-    slowest = std::max(
-        slowest, link.latency_s + static_cast<double>(t.sent_bytes) / link.bandwidth_bytes_per_s);
+  for (const int here : group) {
+    const Link& link = cluster_.link(here, mesh.neighbour(here, t.axes[0], 1));
+    double bandwidth = link.bandwidth_bytes_per_s;
+    if (&link == &cluster_.inter) {
+      const int first = here / size * size, last = std::min(first + size, mesh.ranks());
+      int senders = 0;
+      for (int rank = first; rank < last; ++rank) senders += leaves(rank) ? 1 : 0;
+      const double alone = std::max(cluster_.nic_bytes_per_s, bandwidth);
+      bandwidth =
+          std::min({alone, bandwidth * size / senders, cluster_.intra.bandwidth_bytes_per_s});
+    }
+    slowest = std::max(slowest, link.latency_s + static_cast<double>(t.sent_bytes) / bandwidth);
   }
   return cluster_.base_latency_s + slowest;
 }
@@ -78,7 +105,7 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
     case Wire::all_to_all:
       return all_to_all_s(group, t);
     case Wire::send_recv:
-      return shift_s(group, t);
+      return shift_s(p.mesh(), group, t);
   }
   return 0;
 }

@@ -19,14 +19,16 @@ class CostModel {
 /// Roofline for kernels, alpha-beta for collectives.
 ///
 ///     kernel      max(flops / matmul rate, bytes / memory bandwidth)
-///     gather      base + (n-1) latency + (n-1) chunk / bandwidth            and reduce-scatter
-///     all-reduce  base + 2 (n-1) latency + sent / bandwidth
+///     gather      base + (n-1-k) latency inside + k latency outside + (n-1) chunk / bandwidth   and reduce-scatter
+///     all-reduce  the same with twice the hops and bytes
 ///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those that leave it
 ///     send        base + latency + sent / bandwidth
 ///
+/// k is one less than the hops of the ring that leave a node (NCCL 2.28.9, src/graph/tuning.cc).  A ring over several
+/// nodes is as fast as its slowest hop: the NICs of the GPUs it has on a node together, or the link inside.  One rank
+/// that sends out of its node alone has a whole NIC, or its share if that is more; many share the node's.
 /// The matmul rate is the best measured one where the GPU's file has it, else the datasheet's peak; attention runs
-/// at the same rate.  A ring over several nodes is as fast as its slowest hop: the NICs of the GPUs it has on a
-/// node together, or the link inside.
+/// at the same rate.
 class ClusterCost : public CostModel {
  public:
   /// Rank r is GPU number r of the cluster.
@@ -37,7 +39,9 @@ class ClusterCost : public CostModel {
   double kernel_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
-  double shift_s(const std::vector<int>& group, const Traffic&) const;
+  double exchange_s(const std::vector<int>& group, int from, double chunk_bytes) const;
+  double shift_s(const Mesh&, const std::vector<int>& group, const Traffic&) const;
+  std::int64_t island_gpus() const;  ///< GPUs that reach one another without a NIC
   Cluster cluster_;
 };
 

@@ -73,10 +73,29 @@ TEST(Time, IsNoShorterThanTheBusiestLane) {
   }
 }
 
+/// The longest chain of steps, each of which reads what the one before it made.
+double critical_path_s(const Program& p, const CostModel& cost) {
+  std::vector<double> ready(p.values().size(), 0);
+  double longest = 0;
+  for (const Step& step : p.steps()) {
+    double begin = 0;
+    for (const ValueId v : step.in) begin = std::max(begin, ready[v]);
+    const double end = begin + cost.seconds(p, step, 0);
+    for (const ValueId v : step.out) ready[v] = end;
+    longest = std::max(longest, end);
+  }
+  return longest;
+}
+
 TEST(Time, IsNoShorterOverlappedThanItsCriticalPathNorLongerThanBlocking) {
   for (const Case& c : all_cases())
     for (const bool recompute : {false, true}) {
       const Program p = layer_of(c, small_shape(), {.recompute = recompute}).program;
+      const ClusterCost cost(two_nodes());
+      if (symmetric(p)) {
+        EXPECT_GE(time(p, overlapped(p), cost).end_s * rounding, critical_path_s(p, cost))
+            << name_of(c);
+      }
       EXPECT_LE(end_s(p, overlapped(p), two_nodes()), end_s(p, blocking(p), two_nodes()) * rounding)
           << name_of(c);
     }

@@ -109,7 +109,15 @@ TEST(Lanes, AreOneForEveryAxisBesideTheComputingOne) {
   const Program p = layer_of("usp_zero3", parse_mesh("r=2,u=2"), small_shape()).program;
   for (const Step& step : p.steps()) {
     const Traffic t = traffic_of(p, step);
-    EXPECT_EQ(lane_of(p, step), t.wire == Wire::none ? 0 : 1 + t.axes.back().id);
+    if (t.wire == Wire::none) {
+      EXPECT_EQ(lane_of(p, step), 0);
+    }
+    if (t.wire == Wire::send_recv) {
+      EXPECT_EQ(lane_of(p, step), 1);  // r
+    }
+    if (t.wire == Wire::all_to_all) {
+      EXPECT_EQ(lane_of(p, step), 2);  // u
+    }
   }
 }
 
@@ -157,6 +165,57 @@ TEST(ClusterCost, OfAnAllToAllIsThatOfItsSlowerPart) {
   const Program p = std::move(b).build();
   // 2 4 / 4 elements to each of three peers, two of them on the other node.
   EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 2 * 2 * 2 / 10.0);
+}
+
+/// Two boxes of four GPUs without NVLink: 100 B/s inside, a NIC of 40 B/s shared by the four.
+Cluster two_boxes() {
+  Cluster cluster;
+  cluster.gpu.bf16_flops_per_s = cluster.gpu.memory_bandwidth_bytes_per_s = 1;
+  cluster.gpus_per_node = 4;
+  cluster.fast_domain_gpus = 1;
+  cluster.base_latency_s = 1;
+  cluster.intra = {"pcie", 100, 0.5, {}};
+  cluster.inter = {"network", 10, 2, {}};
+  cluster.nics_per_node = 1;
+  cluster.nic_bytes_per_s = 40;
+  return cluster;
+}
+
+Program gather_over(const char* mesh) {
+  Builder b{parse_mesh(mesh)};
+  const Type t{DType::bf16, {{DimName::L, 64, {{{0}}}}}, {}, {}};
+  b.output(b.move(b.input("x", t, Role::activation), Layout{}));
+  return std::move(b).build();
+}
+
+Program hop_over(const char* mesh, Axis axis) {
+  Builder b{parse_mesh(mesh)};
+  const Type t{DType::bf16, {{DimName::L, 64, {{axis}}}}, {}, {}};
+  b.output(b.shift({b.input("x", t, Role::activation)}, axis, 1)[0]);
+  return std::move(b).build();
+}
+
+TEST(ClusterCost, OfARingOverNodesUsesAllNicsOfANodeAndOneSlowHop) {
+  const Program p = gather_over("t=8");  // 8 elements of 2 bytes to each of 7 peers
+  EXPECT_DOUBLE_EQ(ClusterCost(two_boxes()).seconds(p, p.steps()[0], 0),
+                   1 + 6 * 0.5 + 1 * 2 + 7 * 16 / 40.0);
+}
+
+TEST(ClusterCost, OfAHopIsAWholeNicForOneSenderAndAShareForMany) {
+  const Program contiguous = hop_over("r=8", {0});  // only ranks 3 and 7 leave their box
+  EXPECT_DOUBLE_EQ(ClusterCost(two_boxes()).seconds(contiguous, contiguous.steps()[0], 0),
+                   1 + 2 + 16 / 40.0);
+  const Program rails = hop_over("r=2,u=4", {0});  // all four of a box leave it
+  EXPECT_DOUBLE_EQ(ClusterCost(two_boxes()).seconds(rails, rails.steps()[0], 0), 1 + 2 + 64 / 10.0);
+}
+
+TEST(ClusterCost, OfAnExchangeIsThatOfTheRankWithMostPeersOutside) {
+  Cluster cluster = two_boxes();
+  Builder b{parse_mesh("t=6")};  // ranks 4 and 5 have four of their five peers in the other box
+  const Type t{DType::bf16, {{DimName::L, 6, {{{0}}}}, {DimName::d, 6, {}}}, {}, {}};
+  b.output(b.move(b.input("x", t, Role::activation), Layout{{DimName::d, {{0}}}}));
+  const Program p = std::move(b).build();
+  EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 4 * 2 / 10.0);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ class Differentiator {
       end = step_back(end);
     }
     std::vector<ValueId> result;
+    result.reserve(wanted.size());
     for (const ValueId v : wanted)
       result.push_back(cotangent_[v] == no_value || b_.value(v).role == Role::weight ? cotangent_[v]
                                                                                      : settle(v));

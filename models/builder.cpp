@@ -126,7 +126,7 @@ void Builder::need_whole(std::string_view step, ValueId v, const Dim& dim) const
                        name_of(dim.name)));
 }
 
-ValueId Builder::input(std::string name, Type t, Role role) {
+ValueId Builder::input(std::string name, const Type& t, Role role) {
   const ValueId v = add_value(std::move(name), t, role);
   program_.inputs_.push_back(v);
   return v;

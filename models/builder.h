@@ -40,7 +40,7 @@ class Builder {
  public:
   explicit Builder(Mesh);
 
-  ValueId input(std::string name, Type, Role);
+  ValueId input(std::string name, const Type&, Role);
   /// y has `dims`, in that order.  Dims of both operands that are not in y are contracted.  Restricted to what
   /// folds into one matrix product: in each operand the kept and the contracted dims are contiguous.
   ValueId einsum(std::string name, ValueId a, ValueId b, std::initializer_list<DimName> dims);

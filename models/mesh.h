@@ -17,7 +17,8 @@ namespace ithaca {
 /// One axis of a mesh, by position in it.
 struct Axis {
   std::uint8_t id = 0;
-  auto operator<=>(const Axis&) const = default;
+  auto operator<=>(const Axis&) const =
+      default;  // NOLINT(modernize-use-nullptr): wrong in clang 14
 };
 
 /// Axes a mesh may have.

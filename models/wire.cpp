@@ -24,7 +24,8 @@ Lie lie_on(const Type& t, Axis axis) {
 bool only_minor_axes_change(const Type& from, const Type& to) {
   for (std::size_t i = 0; i < from.dims.size(); ++i) {
     const Cuts &a = from.dims[i].over, &b = to.dims[i].over;
-    if (!std::equal(a.begin(), a.begin() + std::min(a.size(), b.size()), b.begin())) return false;
+    const auto shared = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+    if (!std::equal(a.begin(), a.begin() + shared, b.begin())) return false;
   }
   const auto n = static_cast<std::ptrdiff_t>(std::min(from.flat.size(), to.flat.size()));
   return std::equal(from.flat.begin(), from.flat.begin() + n, to.flat.begin());

@@ -9,7 +9,7 @@
 #include <cctype>
 #include <fmt/format.h>
 #include <map>
-#include <optional>
+#include <set>
 
 namespace ithaca {
 namespace {
@@ -19,8 +19,8 @@ const char* recompute_text(const Choice& c) {
 }
 
 Json choice_json(const Choice& c) {
-  return {{"attention", c.attention},
-          {"mlp", c.mlp},
+  return {{"attention", c.attention()},
+          {"mlp", c.mlp()},
           {"strategy", c.expression()},
           {"mesh", mesh_json(c.mesh)},
           {"recompute", recompute_text(c)}};
@@ -36,22 +36,6 @@ Json ranked_json(const Ranked& r) {
   return json;
 }
 
-/// Names of one half without deals, weight rows and axes: "ring * ulysses".
-std::string family_of(const std::string& half) {
-  std::string family;
-  for (std::size_t at = 0; at < half.size();) {
-    const std::size_t end = std::min(half.find('*', at), half.size());
-    std::string name = half.substr(at, end - at);
-    name = name.substr(0, name.find('('));
-    std::erase(name, ' ');
-    for (const std::string_view suffix : {"_ddp", "_zero3", "_stripes", "_zigzag"})
-      if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
-    family += fmt::format("{}{}", family.empty() ? "" : " * ", name);
-    at = end + 1;
-  }
-  return family;
-}
-
 /// Words on lines of at most 120 columns, the first and later ones indented.
 std::string paragraph(std::size_t first, std::size_t later, const std::string& words) {
   return std::string(first, ' ') + wrapped(words, 120 - first, later) + '\n';
@@ -65,8 +49,8 @@ std::string described(const Choice& c) {
 /// An expression in a column: halves on lines of their own, and long ones wrapped.
 std::vector<std::string> column_of(const Choice& c) {
   constexpr std::size_t width = 41;
-  std::string text = wrapped(c.attention, width, 2) + '\n';
-  if (c.mlp != c.attention) text += wrapped("| " + c.mlp, width, 2) + '\n';
+  std::string text = wrapped(c.attention(), width, 2) + '\n';
+  if (!c.one_half()) text += wrapped("| " + c.mlp(), width, 2) + '\n';
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
     lines.push_back(text.substr(at, text.find('\n', at) - at));
@@ -82,21 +66,17 @@ std::string why_text(const Plan& plan) {
     text += paragraph(6, 8, described(other.choice));
   };
   if (plan.ranking.size() > 1) line("runner-up", plan.ranking[1]);
-  std::vector<std::string> seen{family_of(best.choice.attention)};
-  for (const Ranked& r : plan.ranking) {
-    const std::string family = family_of(r.choice.attention);
-    if (family.find('*') != std::string::npos || std::ranges::find(seen, family) != seen.end())
-      continue;
-    seen.push_back(family);
-    line("best " + family, r);
-  }
-  for (const Infeasible& i : plan.infeasible) {
-    const std::string family = family_of(i.choice.attention);
-    if (family.find('*') != std::string::npos || std::ranges::find(seen, family) != seen.end())
-      continue;
-    seen.push_back(family);
-    text += paragraph(2, 6, fmt::format("no {} is feasible: {}", family, i.reason));
-  }
+  std::set<const StrategyRow*> seen;
+  const auto is_new = [&](const Half& half) {
+    return half.size() == 1 && seen.insert(half[0].row).second;
+  };
+  is_new(best.choice.attention_half);
+  for (const Ranked& r : plan.ranking)
+    if (const Half& half = r.choice.attention_half; is_new(half))
+      line(fmt::format("best {}", half[0].row->name), r);
+  for (const Infeasible& i : plan.infeasible)
+    if (const Half& half = i.choice.attention_half; is_new(half))
+      text += paragraph(2, 6, fmt::format("no {} is feasible: {}", half[0].row->name, i.reason));
   return text;
 }
 
@@ -157,16 +137,6 @@ std::string infeasible_text(const Plan& plan) {
   return text;
 }
 
-/// Bytes a choice needs, or nothing when it is impossible.
-std::optional<std::int64_t> needed_bytes(const Job& job, const Choice& c) {
-  try {
-    const Layer layer = layer_of(job, arrange(c.expression(), c.mesh, job.shape), c.recompute);
-    return model_memory(layer, job.layers).peak_bytes + overheads(count(layer.program)).bytes();
-  } catch (const InputError&) {
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 Json plan_json(const Job& job, const Plan& plan) {
@@ -214,14 +184,9 @@ std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
 }
 
 std::string why_nothing_fits(const Job& job, const Plan& plan) {
-  const Choice* least = nullptr;
-  std::int64_t least_bytes = 0;
-  for (const Infeasible& i : plan.infeasible) {
-    const std::optional<std::int64_t> bytes = needed_bytes(job, i.choice);
-    if (!bytes || (least != nullptr && *bytes >= least_bytes)) continue;
-    least = &i.choice;
-    least_bytes = *bytes;
-  }
+  const Infeasible* least = nullptr;
+  for (const Infeasible& i : plan.infeasible)
+    if (i.peak_bytes && (least == nullptr || *i.peak_bytes < *least->peak_bytes)) least = &i;
   if (least == nullptr)
     return fmt::format(
         "no feasible plan: none of {} choices is possible for this shape, such as {}: {}",
@@ -231,8 +196,8 @@ std::string why_nothing_fits(const Job& job, const Plan& plan) {
       "no feasible plan: the least memory any of {} choices needs is {} ({}, recompute {}), "
       "capacity "
       "is {}; use more GPUs, fewer tokens or a smaller batch",
-      plan.candidates, binary_bytes(least_bytes), least->expression(), recompute_text(*least),
-      binary_bytes(job.cluster.gpu.memory_bytes));
+      plan.candidates, binary_bytes(*least->peak_bytes), least->choice.expression(),
+      recompute_text(least->choice), binary_bytes(job.cluster.gpu.memory_bytes));
 }
 
 }  // namespace ithaca

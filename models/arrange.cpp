@@ -13,16 +13,6 @@
 namespace ithaca {
 namespace {
 
-enum class Keep : std::uint8_t { zero3, ddp };
-
-struct Term {
-  const StrategyRow* row;
-  Deal deal = Deal::blocks;
-  Keep keep = Keep::zero3;
-  std::vector<std::string> axes;
-};
-using Half = std::vector<Term>;
-
 constexpr const char* flag = "--strategy";
 
 std::string_view trim(std::string_view s) {
@@ -45,11 +35,6 @@ bool strip(std::string_view& name, std::string_view suffix) {
   if (!name.ends_with(suffix)) return false;
   name.remove_suffix(suffix.size());
   return true;
-}
-
-const StrategyRow* find_row(std::string_view name) {
-  const auto it = std::ranges::find(strategy_rows(), name, &StrategyRow::name);
-  return it == strategy_rows().end() ? nullptr : &*it;
 }
 
 /// The nearest known name, one that continues the word, or else all of them.

@@ -2,7 +2,10 @@
 
 #include "models/error.h"
 
+#include <algorithm>
 #include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ithaca {
 namespace {
@@ -18,39 +21,41 @@ Axis single(const HeadAxes& axes) {
 }
 
 constexpr std::array rows{
-    StrategyRow{"tp", "t", "t", false, false,
+    StrategyRow{"tp", "TP", StrategyKind::tensor, "t", "t", false, false,
                 "heads and intermediate dimension split, residual stream copied",
                 "arXiv 1909.08053", [](Axes a, Deal, const WeightRow&) { return tp(a[0]); }},
-    StrategyRow{"tp_sp", "t", "t", false, false,
+    StrategyRow{"tp_sp", "TP-SP", StrategyKind::tensor, "t", "t", false, false,
                 "tensor parallelism with the residual stream split along the sequence",
                 "arXiv 2205.05198", [](Axes a, Deal, const WeightRow&) { return tp_sp(a[0]); }},
-    StrategyRow{"ulysses", "u", "u", false, true,
+    StrategyRow{"ulysses", "Ulysses", StrategyKind::heads, "u", "u", false, true,
                 "sequence split; all-to-alls split heads instead around attention",
                 "arXiv 2309.14509",
                 [](Axes a, Deal, const WeightRow& w) { return ulysses(a[0], w); }},
-    StrategyRow{"ring", "r", "", true, true, "sequence split; keys and values walk around a ring",
-                "arXiv 2310.01889",
+    StrategyRow{"ring", "ring", StrategyKind::ring, "r", "", true, true,
+                "sequence split; keys and values walk around a ring", "arXiv 2310.01889",
                 [](Axes a, Deal deal, const WeightRow& w) { return ring(single(a[0]), deal, w); }},
     StrategyRow{
-        "ring_homing", "r", "", true, true,
+        "ring_homing", "ring", StrategyKind::ring, "r", "", true, true,
         "ring attention whose f32 key and value gradients come home",
         "github.com/zhuzilin/ring-flash-attention",
         [](Axes a, Deal deal, const WeightRow& w) { return ring_homing(single(a[0]), deal, w); }},
     StrategyRow{
-        "kv_gather", "c", "", true, true, "sequence split; keys and values gathered for attention",
-        "arXiv 2407.21783",
+        "kv_gather", "gather", StrategyKind::ring, "c", "", true, true,
+        "sequence split; keys and values gathered for attention", "arXiv 2407.21783",
         [](Axes a, Deal deal, const WeightRow& w) { return kv_gather(single(a[0]), deal, w); }},
     StrategyRow{
-        "usp", "ru", "u", true, true, "Ulysses inside, a ring around it", "arXiv 2405.07719",
+        "usp", "USP", StrategyKind::ring, "ru", "u", true, true, "Ulysses inside, a ring around it",
+        "arXiv 2405.07719",
         [](Axes a, Deal deal, const WeightRow& w) { return usp(a[1], single(a[0]), deal, w); }},
-    StrategyRow{"odysseus_zero3", "t", "t", false, false,
+    StrategyRow{"odysseus_zero3", "Odysseus", StrategyKind::tensor, "t", "t", false, false,
                 "TP-SP attention; the MLP stays on its tokens, its weights travel",
                 "github.com/feifeibear/Odysseus-Transformer",
                 [](Axes a, Deal, const WeightRow&) { return odysseus(a[0]); }},
-    StrategyRow{"local", "s", "", true, true, "sequence split and nothing else: for the MLP half",
-                "",
+    StrategyRow{"local", "local", StrategyKind::local, "s", "", true, true,
+                "sequence split and nothing else: for the MLP half", "",
                 [](Axes a, Deal deal, const WeightRow& w) { return local(a[0].all(), deal, w); }},
-    StrategyRow{"data", "p", "", false, true, "samples split over ranks", "arXiv 1910.02054",
+    StrategyRow{"data", "data", StrategyKind::data, "p", "", false, true,
+                "samples split over ranks", "arXiv 1910.02054",
                 [](Axes a, Deal, const WeightRow& w) { return data(a[0].all(), w); }},
 };
 
@@ -58,6 +63,23 @@ constexpr std::array rows{
 
 std::span<const StrategyRow> strategy_rows() {
   return rows;
+}
+
+const StrategyRow* find_row(std::string_view name) {
+  const auto it = std::ranges::find(rows, name, &StrategyRow::name);
+  return it == rows.end() ? nullptr : &*it;
+}
+
+std::string text_of(const Half& half) {
+  std::string text;
+  for (const Term& term : half)
+    text += fmt::format("{}{}{}{}({})", text.empty() ? "" : " * ", term.row->name,
+                        term.deal == Deal::blocks ? "" : fmt::format("_{}", name_of(term.deal)),
+                        !term.row->keeps_weights   ? ""
+                        : term.keep == Keep::zero3 ? "_zero3"
+                                                   : "_ddp",
+                        fmt::join(term.axes, ","));
+  return text;
 }
 
 std::vector<std::string> published_strategies() {

@@ -20,9 +20,14 @@
 
 namespace ithaca {
 
+/// What a strategy splits and sends: matrices, heads around attention, keys and values, or only tokens or samples.
+enum class StrategyKind : std::uint8_t { tensor, heads, ring, local, data };
+
 /// One table of strategies/, as a row of the catalog.
 struct StrategyRow {
   std::string_view name;
+  std::string_view word;           ///< for people: "TP-SP", "gather"
+  StrategyKind kind;               ///< of usp, that of its outer axis
   std::string_view axes;           ///< default axis of each argument, one letter each, major first
   std::string_view spreads_heads;  ///< those of them whose ranks share the heads
   bool deals;                      ///< takes _zigzag and _stripes
@@ -31,6 +36,22 @@ struct StrategyRow {
   Strategy (*make)(std::span<const HeadAxes> axes, Deal, const WeightRow&);
 };
 std::span<const StrategyRow> strategy_rows();
+/// The row of that name, or nullptr.
+const StrategyRow* find_row(std::string_view name);
+
+enum class Keep : std::uint8_t { zero3, ddp };
+
+/// A row on axes of a mesh.  `deal` and `keep` count only where the row takes them.
+struct Term {
+  const StrategyRow* row;
+  Deal deal = Deal::blocks;
+  Keep keep = Keep::zero3;
+  std::vector<std::string> axes;
+  bool operator==(const Term&) const = default;
+};
+using Half = std::vector<Term>;
+/// Half an expression: "ring_zigzag_zero3(r) * tp(t)".
+std::string text_of(const Half&);
 
 /// The names `table` shows for one degree, in order: tp, tp_sp, ulysses_zero3, ...
 std::vector<std::string> published_strategies();

@@ -26,12 +26,13 @@ void consider(Plan& plan, const Job& job, const Choice& choice) {
   try {
     const PricedStrategy p = price(job, choice.expression(), choice.mesh, choice.recompute);
     if (p.peak_bytes() > job.cluster.gpu.memory_bytes)
-      plan.infeasible.push_back({choice, too_large(p, job.cluster.gpu.memory_bytes)});
+      plan.infeasible.push_back(
+          {choice, too_large(p, job.cluster.gpu.memory_bytes), p.peak_bytes()});
     else
       plan.ranking.push_back({choice, p.time.step_s, p.time.compute_s, p.time.exposed_comm_s,
                               p.peak_bytes(), p.count.sent_bytes().total()});
   } catch (const InputError& e) {
-    plan.infeasible.push_back({choice, e.what()});
+    plan.infeasible.push_back({choice, e.what(), {}});
   }
 }
 

@@ -5,6 +5,7 @@
 #include "planner/price.h"
 #include "planner/space.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Ranked {
 struct Infeasible {
   Choice choice;
   std::string reason;
+  std::optional<std::int64_t> peak_bytes;  ///< set when it is memory that does not fit
 };
 
 struct Plan {

@@ -22,14 +22,6 @@ std::vector<Degrees> factorisations(int gpus, std::int64_t batch) {
   return all;
 }
 
-using Terms = std::vector<std::string>;
-
-std::string join(const Terms& terms) {
-  std::string text;
-  for (const std::string& term : terms) text += (text.empty() ? "" : " * ") + term;
-  return text;
-}
-
 Mesh mesh_of(const Degrees& n) {
   std::vector<Mesh::Extent> extents;
   for (const auto& [name, ranks] : {std::pair{"p", n.p}, {"r", n.r}, {"u", n.u}, {"t", n.t}})
@@ -39,50 +31,50 @@ Mesh mesh_of(const Degrees& n) {
 }
 
 /// The attention half: one term for each axis of the mesh.
-Terms attention_terms(const Degrees& n, const std::string& ring, const std::string& tp,
-                      const std::string& keep) {
-  Terms terms;
-  if (n.p > 1 || n.p * n.r * n.u * n.t == 1) terms.push_back("data" + keep + "(p)");
-  if (n.r > 1) terms.push_back(ring + keep + "(r)");
-  if (n.u > 1) terms.push_back("ulysses" + keep + "(u)");
-  if (n.t > 1) terms.push_back(tp + "(t)");
-  return terms;
+Half attention_half(const Degrees& n, const Term& ring, const char* tp) {
+  Half half;
+  const auto add = [&](const char* row, const char* axis) {
+    half.push_back({find_row(row), Deal::blocks, ring.keep, {axis}});
+  };
+  if (n.p > 1 || n.r * n.u * n.t == 1) add("data", "p");
+  if (n.r > 1) half.push_back(ring);
+  if (n.u > 1) add("ulysses", "u");
+  if (n.t > 1) add(tp, "t");
+  return half;
 }
 
 /// The MLP half with its `inner` last axes tensor-parallel and the others on their own tokens.
-Terms mlp_terms(const Degrees& n, const Terms& attention, std::size_t inner,
-                const std::string& keep) {
-  Terms terms = attention;
-  if (n.t > 1 && inner == 0) terms.back() = "local" + keep + "(t)";
-  for (std::size_t i = 0; i < inner; ++i) {
-    std::string& term = terms[terms.size() - 1 - i];
-    const std::string axis = term.substr(term.find('('));
-    if (axis != "(t)") term = "tp_sp" + axis;
-  }
-  return terms;
+Half mlp_half(Half half, std::ptrdiff_t inner) {
+  Term& last = half.back();
+  if (inner == 0 && last.row->kind == StrategyKind::tensor) last.row = find_row("local");
+  for (auto term = half.end() - inner; term != half.end(); ++term)
+    if (term->row->kind != StrategyKind::tensor) *term = {find_row("tp_sp"), {}, {}, term->axes};
+  return half;
 }
 
-void append(std::vector<Choice>& all, const Degrees& n, const Terms& attention,
-            const std::string& keep) {
-  const std::size_t most = attention.size() - (n.p > 1 || n.p * n.r * n.u * n.t == 1 ? 1 : 0);
-  for (std::size_t inner = 0; inner <= most; ++inner)
+void append(std::vector<Choice>& all, const Mesh& mesh, const Half& attention) {
+  const bool data = attention.front().row->kind == StrategyKind::data;
+  const auto most = static_cast<std::ptrdiff_t>(attention.size()) - (data ? 1 : 0);
+  for (std::ptrdiff_t inner = 0; inner <= most; ++inner)
     for (const bool recompute : {false, true})
-      all.push_back(
-          {join(attention), join(mlp_terms(n, attention, inner, keep)), mesh_of(n), recompute});
+      all.push_back({attention, mlp_half(attention, inner), mesh, recompute});
 }
 
 }  // namespace
 
 std::vector<Choice> choices(int gpus, std::int64_t batch) {
-  static constexpr std::array rings{"ring_zigzag", "kv_gather_zigzag", "ring", "kv_gather"};
+  static constexpr std::array rings{
+      std::pair{"ring", Deal::zigzag}, std::pair{"kv_gather", Deal::zigzag},
+      std::pair{"ring", Deal::blocks}, std::pair{"kv_gather", Deal::blocks}};
   std::vector<Choice> all;
   for (const Degrees& n : factorisations(gpus, batch))
     for (std::size_t ring = 0; ring < (n.r > 16 ? 2 : n.r > 1 ? rings.size() : 1); ++ring)
       for (const char* const tp : {"tp_sp", "tp"}) {
         if (n.t == 1 && tp != std::string_view("tp_sp")) continue;
-        for (const char* const keep : {"_zero3", "_ddp"}) {
-          if (n.p * n.r * n.u == 1 && keep == std::string_view("_ddp") && n.t == 1) continue;
-          append(all, n, attention_terms(n, rings[ring], tp, keep), keep);
+        for (const Keep keep : {Keep::zero3, Keep::ddp}) {
+          if (n.p * n.r * n.u * n.t == 1 && keep == Keep::ddp) continue;
+          const auto& [row, deal] = rings[ring];
+          append(all, mesh_of(n), attention_half(n, {find_row(row), deal, keep, {"r"}}, tp));
         }
       }
   return all;

@@ -15,10 +15,13 @@
 namespace ithaca {
 
 struct Choice {
-  std::string attention, mlp;  ///< halves of the expression
+  Half attention_half, mlp_half;
   Mesh mesh;
   bool recompute = false;
-  std::string expression() const { return attention == mlp ? attention : attention + " | " + mlp; }
+  bool one_half() const { return attention_half == mlp_half; }  ///< serves both
+  std::string attention() const { return text_of(attention_half); }
+  std::string mlp() const { return text_of(mlp_half); }
+  std::string expression() const { return one_half() ? attention() : attention() + " | " + mlp(); }
 };
 
 /// Choices for `gpus` ranks and `batch` samples.  They may still be impossible for a shape: pricing

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <exception>
 #include <fmt/format.h>
-#include <string_view>
 #include <thread>
 
 namespace ithaca {
@@ -38,7 +37,7 @@ void fill(BestCell& cell, Job job) {
     cell.best = std::move(planned.ranking.front());
     return;
   }
-  const auto too_large = [](const Infeasible& i) { return i.reason.starts_with("needs "); };
+  const auto too_large = [](const Infeasible& i) { return i.peak_bytes.has_value(); };
   const auto it = std::ranges::find_if(planned.infeasible, too_large);
   const bool memory = it != planned.infeasible.end();
   cell.state = memory ? CellState::out_of_memory : CellState::impossible;
@@ -62,34 +61,6 @@ void fill_all(std::vector<BestCell>& cells, const Job& job) {
   for (std::thread& thread : threads) thread.join();
   for (const std::exception_ptr& error : failed)
     if (error) std::rethrow_exception(error);
-}
-
-struct Term {
-  std::string_view row, axis;
-};
-
-/// "ring_zigzag_zero3(r) * tp(t)" as {ring_zigzag_zero3, r}, {tp, t}.
-std::vector<Term> split(std::string_view half) {
-  std::vector<Term> terms;
-  while (!half.empty()) {
-    const std::size_t open = half.find('('), close = half.find(')');
-    if (open == std::string_view::npos || close == std::string_view::npos) break;
-    terms.push_back({half.substr(0, open), half.substr(open + 1, close - open - 1)});
-    half.remove_prefix(std::min(half.size(), close + 1));
-    half.remove_prefix(std::min(half.size(), half.find_first_not_of(" *")));
-  }
-  return terms;
-}
-
-std::string_view word_of(std::string_view row) {
-  using Pair = std::pair<std::string_view, std::string_view>;
-  static constexpr std::array words{
-      Pair{"data", "data"},         Pair{"ring", "ring"},   Pair{"kv_gather", "gather"},
-      Pair{"ulysses", "Ulysses"},   Pair{"tp_sp", "TP-SP"}, Pair{"tp", "TP"},
-      Pair{"odysseus", "Odysseus"}, Pair{"usp", "USP"},     Pair{"local", "local"}};
-  for (const auto& [start, word] : words)
-    if (row.starts_with(start)) return word;
-  return row;
 }
 
 }  // namespace
@@ -122,26 +93,22 @@ std::vector<BestCell> best_map(const Job& job, std::size_t candidates) {
 }
 
 std::string family_of(const Choice& choice) {
-  bool ring = false, heads = false, tensor = false;
-  for (const Term& term : split(choice.attention)) {
-    const std::string_view word = word_of(term.row);
-    ring |= word == "ring" || word == "gather" || word == "USP";
-    heads |= word == "Ulysses" || word == "USP";
-    tensor |= word == "TP" || word == "TP-SP" || word == "Odysseus";
-  }
-  if (tensor) return ring || heads ? "with TP" : "TP";
+  const auto joins = [&](StrategyKind kind) {
+    return std::ranges::any_of(choice.attention_half,
+                               [&](const Term& t) { return t.row->kind == kind; });
+  };
+  const bool ring = joins(StrategyKind::ring), heads = joins(StrategyKind::heads);
+  if (joins(StrategyKind::tensor)) return ring || heads ? "with TP" : "TP";
   if (ring) return heads ? "ring + Ulysses" : "ring";
   return heads ? "Ulysses" : "data";
 }
 
 std::vector<std::string> terms_of(const Choice& choice) {
   std::vector<std::string> words;
-  for (const Term& term : split(choice.attention))
+  for (const Term& term : choice.attention_half)
     words.push_back(
-        fmt::format("{} {}", word_of(term.row), choice.mesh.ranks(choice.mesh.axis(term.axis))));
-  if (choice.mlp == choice.attention) return words;
-  const std::vector<Term> mlp = split(choice.mlp);
-  if (!mlp.empty()) words.push_back(fmt::format("MLP {}", word_of(mlp.back().row)));
+        fmt::format("{} {}", term.row->word, choice.mesh.ranks(choice.mesh.axis(term.axes[0]))));
+  if (!choice.one_half()) words.push_back(fmt::format("MLP {}", choice.mlp_half.back().row->word));
   return words;
 }
 

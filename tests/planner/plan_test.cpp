@@ -43,16 +43,19 @@ TEST(Plan, IsNeverWorseThanAnyPublishedStrategyThatFits) {
 }
 
 TEST(Plan, SaysWhyAChoiceDoesNotFit) {
-  const Plan p = plan(llama_job(1, 131072));
+  const Job job = llama_job(1, 131072);
+  const Plan p = plan(job);
   EXPECT_TRUE(p.ranking.empty());
   ASSERT_EQ(p.infeasible.size(), 2U);
   EXPECT_TRUE(p.infeasible[0].reason.starts_with("needs ")) << p.infeasible[0].reason;
+  for (const Infeasible& i : p.infeasible) EXPECT_GT(i.peak_bytes, job.cluster.gpu.memory_bytes);
 }
 
 TEST(Plan, FindsNothingWhereNoDegreeDivides) {
   const Plan p = plan(llama_job(7, 131072));
   EXPECT_TRUE(p.ranking.empty());
   EXPECT_EQ(p.infeasible.size(), p.candidates);
+  for (const Infeasible& i : p.infeasible) EXPECT_FALSE(i.peak_bytes) << i.reason;
 }
 
 TEST(Plan, LessMemoryNeverAddsChoices) {

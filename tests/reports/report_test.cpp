@@ -383,13 +383,17 @@ TEST(BestMap, LengthsDoubleAroundTheJobs) {
 }
 
 TEST(BestMap, NamesFamiliesAndDegrees) {
-  Choice choice{"ring_zigzag_zero3(r) * ulysses_zero3(u) * tp_sp(t)", "",
-                Mesh({{"r", 2}, {"u", 4}, {"t", 8}}), false};
-  choice.mlp = choice.attention;
+  const auto term = [](const char* row, const char* axis) {
+    return Term{find_row(row), {}, {}, {axis}};
+  };
+  const Half all{term("ring", "r"), term("ulysses", "u"), term("tp_sp", "t")};
+  Choice choice{all, all, Mesh({{"r", 2}, {"u", 4}, {"t", 8}}), false};
   EXPECT_EQ(family_of(choice), "with TP");
   EXPECT_EQ(terms_of(choice), (std::vector<std::string>{"ring 2", "Ulysses 4", "TP-SP 8"}));
-  choice = {"kv_gather_zero3(r) * ulysses_zero3(u)", "kv_gather_zero3(r) * tp_sp(u)",
-            Mesh({{"r", 2}, {"u", 4}}), false};
+  choice = {{term("kv_gather", "r"), term("ulysses", "u")},
+            {term("kv_gather", "r"), term("tp_sp", "u")},
+            Mesh({{"r", 2}, {"u", 4}}),
+            false};
   EXPECT_EQ(family_of(choice), "ring + Ulysses");
   EXPECT_EQ(terms_of(choice), (std::vector<std::string>{"gather 2", "Ulysses 4", "MLP TP-SP"}));
 }

@@ -12,6 +12,12 @@ namespace ithaca {
 enum class Norm : std::uint8_t { rms, layer };
 enum class Act : std::uint8_t { swiglu, geglu, gelu };  ///< geglu: gated with tanh-GELU (gemma)
 
+/// As model files spell them: "rms", "swiglu".
+const char* name_of(Norm);
+const char* name_of(Act);
+/// As papers spell it: "SwiGLU".
+const char* title_of(Act);
+
 struct LayerShape {
   std::int64_t b = 1, L = 0, d = 0, k = 0, g = 1, e = 0, i = 0;
   Norm norm = Norm::rms;

@@ -84,6 +84,13 @@ std::vector<int> Mesh::group(int rank, const AxisList& axes) const {
   return members;
 }
 
+std::string to_string(const Mesh& mesh) {
+  std::string text;
+  for (const Mesh::Extent& extent : mesh.extents())
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", extent.name, extent.ranks);
+  return text;
+}
+
 std::string name_of(const Mesh& mesh, const AxisList& axes) {
   std::string name;
   for (const Axis axis : axes) name += (name.empty() ? "" : ".") + mesh.name(axis);

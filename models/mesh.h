@@ -62,6 +62,8 @@ class Mesh {
   std::vector<Extent> extents_;
 };
 
+/// As --mesh takes it: "r=2,u=4".
+std::string to_string(const Mesh&);
 /// "u", or "r.u" for several.
 std::string name_of(const Mesh&, const AxisList&);
 bool contains(const AxisList&, Axis);

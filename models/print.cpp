@@ -7,15 +7,6 @@
 namespace ithaca {
 namespace {
 
-const char* name_of(Norm kind) {
-  return kind == Norm::rms ? "rms" : "layer";
-}
-
-const char* name_of(Act kind) {
-  if (kind == Act::gelu) return "gelu";
-  return kind == Act::swiglu ? "swiglu" : "geglu";
-}
-
 std::string value_text(const Program& p, ValueId v) {
   return fmt::format("%{} {} {}", v, p[v].name, to_string(p.type(v), p.mesh()));
 }
@@ -55,12 +46,11 @@ std::string parameters_text(const Program& p, const Op& op) {
 std::string step_text(const Program& p, const Step& step) {
   std::string text = fmt::format("{:<4} ", name_of(step.phase));
   for (const ValueId v : step.out) text += (v == step.out.front() ? "" : ", ") + value_text(p, v);
-  text += fmt::format(" = {}{}{}", ithaca::name_of(step.op), ids_text(step.in),
-                      parameters_text(p, step.op));
+  text +=
+      fmt::format(" = {}{}{}", name_of(step.op), ids_text(step.in), parameters_text(p, step.op));
   const Traffic traffic = traffic_of(p, step);
   if (traffic.wire != Wire::none)
-    text +=
-        fmt::format("  # {} {}", ithaca::name_of(traffic.wire), name_of(p.mesh(), traffic.axes));
+    text += fmt::format("  # {} {}", name_of(traffic.wire), name_of(p.mesh(), traffic.axes));
   return text + "\n";
 }
 

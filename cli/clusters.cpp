@@ -1,7 +1,7 @@
-#include "cli/json.h"
 #include "cli/verb.h"
 #include "models/error.h"
 #include "reports/format.h"
+#include "reports/json.h"
 #include "reports/text_table.h"
 #include "sim/cluster.h"
 

@@ -1,41 +1,19 @@
-#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/trace.h"
 #include "cli/verb.h"
 #include "models/error.h"
 #include "planner/plan_file.h"
+#include "reports/closed_forms.h"
 #include "reports/format.h"
+#include "reports/json.h"
 #include "reports/text_table.h"
 #include "sim/schedule.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace ithaca {
 namespace {
-
-/// Ranks that exchange tokens for heads around attention: axes of the tokens before it and of the
-/// heads inside.
-int ulysses_ranks(const Arrangement& at) {
-  const auto shards = [](const Layout& layout, Axis axis, auto... dims) {
-    return std::ranges::any_of(
-        layout, [&](const Placement& p) { return p.cut.axis == axis && ((p.dim == dims) || ...); });
-  };
-  int ranks = 1;
-  for (std::size_t id = 0; id < at.mesh.extents().size(); ++id) {
-    const Axis axis{static_cast<std::uint8_t>(id)};
-    const AttentionTable& t = at.strategy.attention;
-    if (shards(t.in, axis, DimName::L) && shards(t.q, axis, DimName::k, DimName::g))
-      ranks *= at.mesh.ranks(axis);
-  }
-  return ranks;
-}
-
-int ring_ranks(const Arrangement& at) {
-  const std::optional<Ring>& ring = at.strategy.attention.ring;
-  return ring ? at.mesh.ranks(ring->axis) : 1;
-}
 
 /// What `cost` was asked for and found.
 struct Cost {
@@ -44,13 +22,10 @@ struct Cost {
 };
 
 Json memory_json(const Cost& c) {
-  Json by_role;
-  for (std::size_t r = 0; r < memory_roles; ++r)
-    by_role[name_of(static_cast<MemoryRole>(r))] = c.priced.memory.by_role[r];
   const Overheads& o = c.priced.overheads;
   return {{"peak_bytes", c.priced.peak_bytes()},
           {"tensor_bytes", c.priced.memory.peak_bytes},
-          {"by_role", by_role},
+          {"by_role", by_role_json(c.priced.memory.by_role)},
           {"overheads",
            {{"context_bytes", o.context_bytes},
             {"communicator_bytes", o.communicator_bytes},
@@ -61,6 +36,7 @@ Json memory_json(const Cost& c) {
 Json json_of(const Cost& c) {
   const PricedStrategy& p = c.priced;
   const StepTime& t = p.time;
+  const Degrees degrees = degrees_of(p.arrangement);
   return {{"schema", "ithaca/1"},
           {"model", c.job.model},
           {"shape", shape_json(c.job.shape)},
@@ -68,11 +44,11 @@ Json json_of(const Cost& c) {
           {"cluster", c.job.cluster.name},
           {"strategy", p.arrangement.name},
           {"mesh", mesh_json(p.arrangement.mesh)},
-          {"recompute", p.recompute ? "full" : "none"},
+          {"recompute", recompute_text(p.recompute)},
           {"schedule", c.job.overlap ? "overlapped" : "blocking"},
-          {"degree", c.job.gpus},
-          {"ulysses", ulysses_ranks(p.arrangement)},
-          {"ring", ring_ranks(p.arrangement)},
+          {"degree", degrees.all},
+          {"ulysses", degrees.ulysses},
+          {"ring", degrees.ring},
           {"collectives", collectives_json(p.count, p.arrangement.mesh)},
           {"sent_bytes", sent_json(p.count.sent_bytes())},
           {"flops", p.count.flops()},
@@ -121,10 +97,10 @@ std::string text_of(const Cost& c) {
   const SentBytes sent = p.count.sent_bytes();
   std::string text =
       fmt::format("{} on {} x {}: {}, recompute {}, {}\n{}, {} layers\n\n", c.job.model, c.job.gpus,
-                  c.job.cluster.gpu.name, p.arrangement.name, p.recompute ? "full" : "none",
+                  c.job.cluster.gpu.name, p.arrangement.name, recompute_text(p.recompute),
                   c.job.overlap ? "overlapped" : "blocking", shape_text(c.job.shape), c.job.layers);
   text +=
-      fmt::format("One layer on mesh {}, forward and backward\n\n", mesh_text(p.arrangement.mesh));
+      fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
   text += collectives_text(p.count, p.arrangement.mesh);
   text +=
       fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n\n",

@@ -1,8 +1,8 @@
-#include "cli/json.h"
 #include "cli/verb.h"
 #include "models/error.h"
 #include "models/model_spec.h"
 #include "reports/format.h"
+#include "reports/json.h"
 #include "reports/text_table.h"
 
 #include <fmt/format.h>

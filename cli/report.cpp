@@ -2,7 +2,6 @@
 
 #include "cli/verb.h"
 #include "models/error.h"
-#include "reports/run_summary.h"
 
 #include <fmt/format.h>
 
@@ -23,13 +22,13 @@ class ReportVerb : public Verb {
     if (files_.empty())
       throw InputError("ithaca report", "expected plan.yaml and run.json files, got nothing");
     if (output_.empty()) throw InputError("--output", "expected a folder, got nothing");
-    std::string html;
+    WrittenReport report;
     {
       const Progress progress(console, "pricing and drawing");
-      html = write_report({files_, output_});
+      report = write_report({files_, output_});
     }
-    const std::string runs = run_summary(read_report_input(files_).runs);
-    console.result(fmt::format("{}{}{}\n", runs, runs.empty() ? "" : "\nReport: ", html));
+    console.result(fmt::format("{}{}{}\n", report.runs_text,
+                               report.runs_text.empty() ? "" : "\nReport: ", report.html));
     return Exit::ok;
   }
 

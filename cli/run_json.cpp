@@ -1,6 +1,7 @@
 #include "cli/run_json.h"
 
 #include "cli/text.h"
+#include "reports/format.h"
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +24,7 @@ Json plan_part(const TwinRun& run) {
           {"gpus", p.job.gpus},
           {"strategy", p.strategy},
           {"mesh", mesh_json(p.mesh)},
-          {"recompute", p.recompute ? "full" : "none"},
+          {"recompute", recompute_text(p.recompute)},
           {"schedule", p.job.overlap ? "overlapped" : "blocking"},
           {"step_s", p.step_s},
           {"peak_bytes", p.peak_bytes},
@@ -38,13 +39,10 @@ Json collectives_part(const TwinRun& run) {
     const Event& event = run.layers.front().sent[e].predicted;
     std::int64_t measured = 0;
     for (const Verification& v : run.layers) measured += v.sent[e].measured_bytes;
-    json.push_back({{"phase", name_of(event.phase)},
-                    {"kind", name_of(event.wire)},
-                    {"axes", axes_json(event.axes, run.arrangement.mesh)},
-                    {"tensor", event.tensor},
-                    {"calls", event.calls * n},
-                    {"predicted_bytes", event.sent_bytes * n},
-                    {"measured_bytes", measured}});
+    json.push_back(event_json(event, run.arrangement.mesh));
+    json.back().update({{"calls", event.calls * n},
+                        {"predicted_bytes", event.sent_bytes * n},
+                        {"measured_bytes", measured}});
   }
   return json;
 }

@@ -1,8 +1,8 @@
 // cli/run_json.h -- a verified run, predicted beside measured, as run.json and for people.
 #pragma once
 
-#include "cli/json.h"
 #include "planner/plan_file.h"
+#include "reports/json.h"
 #include "runtime/verify.h"
 
 #include <string>

@@ -57,7 +57,7 @@ std::string run_text(const TwinRun& run) {
   std::string text = fmt::format(
       "{} on {} thread ranks: {}, mesh {}, recompute {}, {}\n{}{}, {} layer{}\n\n",
       run.plan.job.model, run.arrangement.mesh.ranks(), run.arrangement.name,
-      mesh_text(run.arrangement.mesh), run.plan.recompute ? "full" : "none", name_of(run.dtype),
+      to_string(run.arrangement.mesh), recompute_text(run.plan.recompute), name_of(run.dtype),
       run.scale > 1 ? fmt::format("scaled by 1/{}: ", run.scale) : "", shape_text(run.shape),
       run.layers.size(), run.layers.size() == 1 ? "" : "s");
   text += sent_text(json) + '\n' + errors_text(run, json);

@@ -1,10 +1,8 @@
-#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/verb.h"
 #include "models/error.h"
+#include "reports/json.h"
 #include "reports/render_table.h"
-
-#include <nlohmann/json.hpp>
 
 namespace ithaca {
 namespace {

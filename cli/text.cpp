@@ -23,17 +23,9 @@ std::string seconds_text(double seconds) {
   return fmt::format("{:.{}f} {}", value, decimals, unit);
 }
 
-std::string mesh_text(const Mesh& mesh) {
-  std::string text;
-  for (const Mesh::Extent& extent : mesh.extents())
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", extent.name, extent.ranks);
-  return text;
-}
-
 std::string shape_text(const LayerShape& n) {
-  const char* const act = n.act == Act::swiglu ? "SwiGLU" : n.act == Act::geglu ? "GeGLU" : "GELU";
   return fmt::format("L = {} tokens, b = {} (d = {}, i = {} {}, {} heads of {}, {} KV heads)", n.L,
-                     n.b, n.d, n.i, act, n.h(), n.e, n.k);
+                     n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k);
 }
 
 std::string step_text(const Program& p, const Step& step) {

@@ -1,4 +1,4 @@
-// cli/text.h -- small things every verb prints: times, meshes, shapes, steps.
+// cli/text.h -- small things every verb prints: times, shapes, steps.
 #pragma once
 
 #include "models/program.h"
@@ -10,8 +10,9 @@ namespace ithaca {
 
 /// Three digits: "13.0 s", "235 ms", "12.5 us", "0 s".
 std::string seconds_text(double seconds);
-/// As --mesh takes it: "r=2,u=4".
-std::string mesh_text(const Mesh&);
+inline std::string mesh_text(const Mesh& mesh) {
+  return to_string(mesh);
+}
 /// The integers taken: "L = 131072 tokens, b = 1 (d = 4096, ...)".
 std::string shape_text(const LayerShape&);
 /// What a step does to what: "einsum up", "all_gather w_up".

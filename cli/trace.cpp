@@ -1,7 +1,7 @@
 #include "cli/trace.h"
 
-#include "cli/json.h"
 #include "cli/text.h"
+#include "reports/json.h"
 
 #include <fmt/format.h>
 #include <set>

@@ -93,6 +93,21 @@ Formula evaluated(std::string_view text, const Elements& sent) {
 
 }  // namespace
 
+Degrees degrees_of(const Arrangement& at) {
+  const AttentionTable& t = at.strategy.attention;
+  const auto shards = [](const Layout& layout, Axis axis, auto... dims) {
+    return std::ranges::any_of(
+        layout, [&](const Placement& p) { return p.cut.axis == axis && ((p.dim == dims) || ...); });
+  };
+  Degrees degrees{at.mesh.ranks(), 1, t.ring ? at.mesh.ranks(t.ring->axis) : 1};
+  for (std::size_t id = 0; id < at.mesh.extents().size(); ++id) {
+    const Axis axis{static_cast<std::uint8_t>(id)};
+    if (shards(t.in, axis, DimName::L) && shards(t.q, axis, DimName::k, DimName::g))
+      degrees.ulysses *= at.mesh.ranks(axis);
+  }
+  return degrees;
+}
+
 ClosedForm closed_form(std::string_view strategy, const LayerShape& shape, const Degrees& degrees) {
   const Sizes z(shape, degrees);
   const std::string name = std::string(strategy) + (gathers_kv(strategy, z) ? " gathering" : "");

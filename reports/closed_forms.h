@@ -5,7 +5,7 @@
 // Per rank, one layer, one micro-batch, forward and backward without recomputation.
 #pragma once
 
-#include "models/layer_shape.h"
+#include "models/catalog.h"
 
 #include <cstdint>
 #include <string>
@@ -17,6 +17,9 @@ namespace ithaca {
 struct Degrees {
   int all = 1, ulysses = 1, ring = 1;
 };
+/// From the table of attention, whatever the axes are called: Ulysses are axes of the tokens before
+/// attention and of the heads inside.
+Degrees degrees_of(const Arrangement&);
 
 struct Formula {
   std::string_view text;      ///< such as "8F Sd", in elements

@@ -8,10 +8,6 @@
 namespace ithaca {
 namespace {
 
-std::string recompute_text(bool recompute) {
-  return recompute ? " with full recomputation" : "";
-}
-
 std::string plan_headline(const PlanData& d) {
   const Job& job = d.file.job;
   const std::string place =
@@ -25,8 +21,9 @@ std::string plan_headline(const PlanData& d) {
       "per "
       "rank and layer — {}.",
       job.model, grouped(job.shape.L), job.gpus, job.cluster.gpu.name, d.file.strategy,
-      text_of(d.file.mesh), recompute_text(d.file.recompute), d.priced.time.step_s,
-      binary_bytes(d.priced.peak_bytes()), binary_bytes(job.cluster.gpu.memory_bytes),
+      to_string(d.file.mesh), d.file.recompute ? " with full recomputation" : "",
+      d.priced.time.step_s, binary_bytes(d.priced.peak_bytes()),
+      binary_bytes(job.cluster.gpu.memory_bytes),
       decimal_bytes(d.priced.count.sent_bytes().total()), place);
 }
 

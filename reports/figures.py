@@ -46,11 +46,11 @@ plt.rcParams.update({
 
 
 def tokens(n):
-    """131072 as 128k, and 30000 as 30k; others as they are."""
-    kilo = 1000 if n % 1000 == 0 else 1024
-    if n % kilo:
-        return str(n)
-    return f"{n / kilo**2:g}M" if n >= kilo**2 else f"{n // kilo}k"
+    """131072 as 128k and 2097152 as 2M; others, such as 30000, as they are."""
+    for unit, size in (("M", 1024**2), ("k", 1024)):
+        if n >= size and n % size == 0:
+            return f"{n // size}{unit}"
+    return str(n)
 
 
 def nice_bytes(value):
@@ -167,7 +167,7 @@ def draw_cell(axes, cell, x, y):
                                  edgecolor="none"))
     lines = "\n".join(cell["terms"])
     axes.text(x + 0.5, y + 0.60, lines, ha="center", va="center", fontsize=6.2, color=DARK, linespacing=1.15)
-    again = " ↻" if cell["recompute"] else ""
+    again = " ↻" if cell["recompute"] == "full" else ""
     axes.text(x + 0.5, y + 0.13, nice_seconds(cell["step_s"]) + again, ha="center", va="center", fontsize=6.6,
               fontweight="bold", color=DARK)
 
@@ -244,7 +244,7 @@ def draw_memory(report, directory):
         fits = left <= capacity
         where = min(left, limit)
         inside = where > 0.9 * limit
-        again = " ↻" if bar["recompute"] else ""
+        again = " ↻" if bar["recompute"] == "full" else ""
         axes.annotate(f"{left:.1f}{again}" + (" ▸" if left > limit else ""), (where, row),
                       xytext=(-4 if inside else 4, 0), textcoords="offset points", va="center",
                       ha="right" if inside else "left", fontsize=7.2, color=DARK if inside else (INK if fits else RED),

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t ranked_rows = 12, reason_rows = 8;
 
 std::string name_of(const Choice& choice) {
-  return fmt::format("{} on {} with {} recomputation", choice.expression(), text_of(choice.mesh),
+  return fmt::format("{} on {} with {} recomputation", choice.expression(), to_string(choice.mesh),
                      choice.recompute ? "full" : "no");
 }
 
@@ -43,8 +43,8 @@ DocumentTable ranking_table(const Plan& plan) {
   for (std::size_t i = 0; i < std::min(ranked_rows, plan.ranking.size()); ++i) {
     const Ranked& r = plan.ranking[i];
     table.rows.push_back(
-        {fmt::format("{}", i + 1), r.choice.expression(), text_of(r.choice.mesh),
-         r.choice.recompute ? "full" : "none", fmt::format("{:.3f} s", r.step_s),
+        {fmt::format("{}", i + 1), r.choice.expression(), to_string(r.choice.mesh),
+         recompute_text(r.choice.recompute), fmt::format("{:.3f} s", r.step_s),
          fmt::format("{:.3f} s", r.compute_s), fmt::format("{:.3f} s", r.exposed_comm_s),
          binary_bytes(r.peak_bytes), decimal_bytes(r.sent_bytes),
          i == 0 ? "" : fmt::format("{:.1f} ms", 1e3 * (r.step_s - plan.ranking[0].step_s))});

@@ -13,32 +13,13 @@ namespace {
 
 constexpr std::size_t columns = 120;
 
-std::string act_name(Act act) {
-  switch (act) {
-    case Act::swiglu:
-      return "SwiGLU";
-    case Act::geglu:
-      return "GeGLU";
-    case Act::gelu:
-      break;
-  }
-  return "GELU";
-}
-
 /// The integers taken.
 std::string header(const TableRequest& r) {
   const LayerShape& n = r.shape;
   return fmt::format(
       "{} on N = {} ranks, L = {} tokens, b = {} (d = {}, i = {} {}, {} query and {} KV heads of "
       "{})",
-      r.model, r.degree, n.L, n.b, n.d, n.i, act_name(n.act), n.h(), n.k, n.e);
-}
-
-std::string mesh_text(const Mesh& mesh) {
-  std::string text;
-  for (const Mesh::Extent& extent : mesh.extents())
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", extent.name, extent.ranks);
-  return text;
+      r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e);
 }
 
 bool possible(const TableRow& row) {
@@ -61,7 +42,7 @@ TextTable sent_table(const StrategyTable& table) {
       continue;
     }
     const SentBytes sent = row.count.sent_bytes();
-    text.add({row.strategy, mesh_text(row.mesh), label(row.facts.forward),
+    text.add({row.strategy, to_string(row.mesh), label(row.facts.forward),
               label(row.facts.backward), label(row.facts.each_weight),
               decimal_bytes(sent.activation), decimal_bytes(sent.weight),
               decimal_bytes(sent.total())});

@@ -6,6 +6,7 @@
 #include "reports/draw.h"
 #include "reports/html.h"
 #include "reports/markdown.h"
+#include "reports/run_summary.h"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -89,13 +90,13 @@ void fill(const Workshop& workshop, const ReportData& data, bool pictures) {
 
 }  // namespace
 
-std::string write_report(const ReportRequest& request) {
+WrittenReport write_report(const ReportRequest& request) {
   const fs::path target = target_of(request.directory);
   const ReportData data = data_of(read_report_input(request.files), request.map_candidates);
   const Workshop workshop(target);
   fill(workshop, data, request.pictures);
   workshop.deliver(target);
-  return (fs::path(request.directory) / "index.html").string();
+  return {(fs::path(request.directory) / "index.html").string(), run_summary(data.runs)};
 }
 
 }  // namespace ithaca

@@ -20,8 +20,13 @@ struct ReportRequest {
   bool pictures = true;  ///< false: neither draws nor looks for an interpreter
 };
 
-/// Path of the HTML file.  InputError for wrong files and EnvironmentError when the directory
+struct WrittenReport {
+  std::string html;       ///< path of the HTML file
+  std::string runs_text;  ///< run_summary() of its runs
+};
+
+/// InputError for wrong files and EnvironmentError when the directory
 /// cannot be written, both before anything is written there.
-std::string write_report(const ReportRequest&);
+WrittenReport write_report(const ReportRequest&);
 
 }  // namespace ithaca

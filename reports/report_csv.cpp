@@ -1,3 +1,4 @@
+#include "reports/format.h"
 #include "reports/report_files.h"
 #include "reports/text_table.h"
 
@@ -18,17 +19,13 @@ std::vector<std::string> cells(const Values&... values) {
   return {fmt::format("{}", values)...};
 }
 
-const char* text_of(bool recompute) {
-  return recompute ? "full" : "none";
-}
-
 std::string ranking_csv(const Plan& plan) {
   TextTable table = table_of({"rank", "strategy", "mesh", "recompute", "step_s", "compute_s",
                               "exposed_comm_s", "peak_bytes", "sent_bytes"});
   std::size_t rank = 0;
   for (const Ranked& r : plan.ranking)
-    table.add(cells(++rank, r.choice.expression(), text_of(r.choice.mesh),
-                    text_of(r.choice.recompute), r.step_s, r.compute_s, r.exposed_comm_s,
+    table.add(cells(++rank, r.choice.expression(), to_string(r.choice.mesh),
+                    recompute_text(r.choice.recompute), r.step_s, r.compute_s, r.exposed_comm_s,
                     r.peak_bytes, r.sent_bytes));
   return table.csv();
 }
@@ -49,8 +46,8 @@ std::string best_csv(const std::vector<BestCell>& best) {
     const Ranked& r = c.best;
     if (c.state == CellState::fits)
       table.add(cells(c.gpus, c.seq, name_of(c.state), r.choice.expression(),
-                      text_of(r.choice.mesh), text_of(r.choice.recompute), r.step_s, r.peak_bytes,
-                      r.sent_bytes, ""));
+                      to_string(r.choice.mesh), recompute_text(r.choice.recompute), r.step_s,
+                      r.peak_bytes, r.sent_bytes, ""));
     else
       table.add(cells(c.gpus, c.seq, name_of(c.state), "", "", "", "", "", "", c.reason));
   }
@@ -66,7 +63,7 @@ std::string memory_csv(const std::vector<MemoryBar>& bars) {
   TextTable table = table_of(headers);
   for (const MemoryBar& b : bars) {
     std::vector<std::string> row =
-        cells(b.rank_in_plan, b.strategy, text_of(b.mesh), text_of(b.recompute));
+        cells(b.rank_in_plan, b.strategy, to_string(b.mesh), recompute_text(b.recompute));
     for (const std::int64_t bytes : b.by_role) row.push_back(fmt::format("{}", bytes));
     for (std::string& cell : cells(b.overheads.context_bytes, b.overheads.communicator_bytes,
                                    b.overheads.all_to_all_bytes, b.peak_bytes()))

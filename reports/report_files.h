@@ -24,7 +24,4 @@ nlohmann::ordered_json report_json(const ReportData&);
 /// timeline.csv, those without data left out.  Bytes and seconds, every digit.
 std::vector<std::pair<std::string, std::string>> report_csv(const ReportData&);
 
-/// "r=2,u=4".
-std::string text_of(const Mesh&);
-
 }  // namespace ithaca

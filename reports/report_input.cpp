@@ -113,6 +113,17 @@ RunCollective read_collective(const Field& field) {
           field.at("measured_bytes").whole()};
 }
 
+Mesh read_mesh(const Field& field) {
+  std::vector<Mesh::Extent> extents;
+  for (const auto& [axis, ranks] : field.members()) {
+    const std::int64_t n = ranks.whole();
+    if (n < 1 || n > 1 << 24) ranks.fail("expected from 1 to 16777216 ranks");
+    extents.push_back({one_line(axis), static_cast<int>(n)});
+  }
+  if (extents.size() > max_axes) field.fail(fmt::format("expected at most {} axes", max_axes));
+  return Mesh(std::move(extents));
+}
+
 NamedSpan read_span(const Field& field) {
   NamedSpan span{static_cast<int>(field.at("rank").whole()),
                  field.at("name").text(),
@@ -132,7 +143,7 @@ RunRecord read_run(const Field& run, const std::string& path) {
   RunRecord record;
   record.path = path;
   record.strategy = run.at("strategy").text();
-  record.mesh = run.at("mesh").words();
+  record.mesh = read_mesh(run.at("mesh"));
   record.shape = run.at("shape").words();
   record.dtype = run.at("dtype").text();
   if (run.has("tolerance"))

@@ -33,7 +33,8 @@ struct NamedSpan {
 
 /// What one run.json says.
 struct RunRecord {
-  std::string path, strategy, mesh, shape, dtype;
+  std::string path, strategy, shape, dtype;
+  Mesh mesh;
   std::vector<RunCollective> collectives;
   std::vector<std::pair<std::string, double>> max_relative_error;  ///< by tensor
   std::optional<double> tolerance;  ///< of those errors; f64: 1e-10 unless the file says otherwise

@@ -1,25 +1,19 @@
+#include "reports/format.h"
+#include "reports/json.h"
 #include "reports/report_files.h"
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace ithaca {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json json_of(const BytesByRole& by_role) {
-  Json json;
-  for (std::size_t r = 0; r < memory_roles; ++r)
-    json[name_of(static_cast<MemoryRole>(r))] = by_role[r];
-  return json;
-}
-
 Json json_of(const Ranked& r) {
-  return {{"strategy", r.choice.expression()}, {"mesh", text_of(r.choice.mesh)},
-          {"recompute", r.choice.recompute},   {"step_s", r.step_s},
-          {"compute_s", r.compute_s},          {"exposed_comm_s", r.exposed_comm_s},
-          {"peak_bytes", r.peak_bytes},        {"sent_bytes", r.sent_bytes}};
+  return {{"strategy", r.choice.expression()},
+          {"mesh", mesh_json(r.choice.mesh)},
+          {"recompute", recompute_text(r.choice.recompute)},
+          {"step_s", r.step_s},
+          {"compute_s", r.compute_s},
+          {"exposed_comm_s", r.exposed_comm_s},
+          {"peak_bytes", r.peak_bytes},
+          {"sent_bytes", r.sent_bytes}};
 }
 
 Json json_of(const NamedSpan& s) {
@@ -40,9 +34,9 @@ Json json_of(const BestCell& c) {
 }
 
 Json json_of(const MemoryBar& b, const Plan& plan) {
-  Json json{{"rank_in_plan", b.rank_in_plan}, {"strategy", b.strategy},
-            {"mesh", text_of(b.mesh)},        {"recompute", b.recompute},
-            {"by_role", json_of(b.by_role)},  {"peak_bytes", b.peak_bytes()}};
+  Json json{{"rank_in_plan", b.rank_in_plan},     {"strategy", b.strategy},
+            {"mesh", mesh_json(b.mesh)},          {"recompute", recompute_text(b.recompute)},
+            {"by_role", by_role_json(b.by_role)}, {"peak_bytes", b.peak_bytes()}};
   json["overheads"] = {{"context", b.overheads.context_bytes},
                        {"communicator", b.overheads.communicator_bytes},
                        {"all_to_all", b.overheads.all_to_all_bytes}};
@@ -61,8 +55,8 @@ Json plan_json(const PlanData& d) {
           {"batch", job.shape.b},
           {"layers", job.layers},
           {"strategy", d.file.strategy},
-          {"mesh", text_of(d.file.mesh)},
-          {"recompute", d.file.recompute},
+          {"mesh", mesh_json(d.file.mesh)},
+          {"recompute", recompute_text(d.file.recompute)},
           {"schedule", job.overlap ? "overlapped" : "blocking"},
           {"step_s", d.priced.time.step_s},
           {"compute_s", d.priced.time.compute_s},
@@ -75,7 +69,7 @@ Json plan_json(const PlanData& d) {
 }
 
 Json json_of(const RunRecord& run) {
-  Json json{{"path", run.path},   {"strategy", run.strategy}, {"mesh", run.mesh},
+  Json json{{"path", run.path},   {"strategy", run.strategy}, {"mesh", mesh_json(run.mesh)},
             {"shape", run.shape}, {"dtype", run.dtype},       {"verified", run.verified}};
   json["tolerance"] = run.tolerance ? Json(*run.tolerance) : Json();
   json["collectives"] = Json::array();
@@ -125,13 +119,6 @@ Json report_json(const ReportData& data) {
   json["runs"] = Json::array();
   for (const RunRecord& run : data.runs) json["runs"].push_back(json_of(run));
   return json;
-}
-
-std::string text_of(const Mesh& mesh) {
-  std::string text;
-  for (const Mesh::Extent& extent : mesh.extents())
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", extent.name, extent.ranks);
-  return text;
 }
 
 }  // namespace ithaca

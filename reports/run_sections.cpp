@@ -51,12 +51,12 @@ Section comparison(const RunRecord& run, std::size_t number) {
       fmt::format("Predicted beside measured: {}", file), {}, {}, {}, {}, "predicted_measured.csv"};
   double worst = 0;
   for (const auto& [tensor, error] : run.max_relative_error) worst = std::max(worst, error);
-  section.paragraphs.push_back(
-      fmt::format("{}: {} on {}, shape {}, in {}. The largest relative error of an output or "
-                  "gradient against one rank is {:.2g}{}.",
-                  run.verified ? "✓ Verified" : "✗ NOT verified", run.strategy,
-                  run.mesh.empty() ? "one rank" : run.mesh, run.shape, run.dtype, worst,
-                  run.tolerance ? fmt::format(" (tolerance {:.0e})", *run.tolerance) : ""));
+  section.paragraphs.push_back(fmt::format(
+      "{}: {} on {}, shape {}, in {}. The largest relative error of an output or "
+      "gradient against one rank is {:.2g}{}.",
+      run.verified ? "✓ Verified" : "✗ NOT verified", run.strategy,
+      run.mesh.extents().empty() ? "one rank" : to_string(run.mesh), run.shape, run.dtype, worst,
+      run.tolerance ? fmt::format(" (tolerance {:.0e})", *run.tolerance) : ""));
   section.figures.push_back(
       {fmt::format("measured_{}", number),
        "Left: what each collective sends, predicted by count and counted by the communicator. "

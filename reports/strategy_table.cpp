@@ -3,7 +3,6 @@
 #include "models/catalog.h"
 #include "models/error.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace ithaca {
@@ -13,21 +12,13 @@ void demand(std::int64_t value, const char* flag, const char* what) {
   if (value < 1) throw InputError(flag, fmt::format("expected at least 1 {}, got {}", what, value));
 }
 
-/// Ranks of a default axis and of the copies split from it; 1 when the mesh has neither.
-int ranks_of(const Mesh& mesh, const std::string& axis) {
-  int ranks = 1;
-  for (const Mesh::Extent& extent : mesh.extents())
-    if (extent.name == axis || extent.name == axis + "_rep") ranks *= extent.ranks;
-  return ranks;
-}
-
 void fill(TableRow& row, const TableRequest& request, const Layer& alone) {
   const LayerShape& shape = request.shape;
   const Mesh mesh = default_mesh(row.strategy, request.degree, shape, request.ulysses);
   const Arrangement at = arrange(row.strategy, mesh, shape);
   const Layer layer = layer_program(shape, at.strategy, at.mesh);
   row.mesh = at.mesh;
-  row.degrees = {request.degree, ranks_of(at.mesh, "u"), ranks_of(at.mesh, "r")};
+  row.degrees = degrees_of(at);
   row.count = count(layer.program, request.degree - 1);
   row.facts = facts_of(layer, row.count, alone);
   row.closed_form = closed_form(row.strategy, shape, row.degrees);

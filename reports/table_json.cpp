@@ -1,44 +1,9 @@
 // The strategy table as the contract for scripts has it.
+#include "reports/json.h"
 #include "reports/render_table.h"
-
-#include <nlohmann/json.hpp>
-#include <string>
 
 namespace ithaca {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json shape_json(const LayerShape& n) {
-  constexpr const char* acts[] = {"swiglu", "geglu", "gelu"};
-  return {{"b", n.b},
-          {"L", n.L},
-          {"d", n.d},
-          {"i", n.i},
-          {"heads", n.h()},
-          {"kv_heads", n.k},
-          {"k", n.k},
-          {"g", n.g},
-          {"e", n.e},
-          {"act", acts[static_cast<std::size_t>(n.act)]},
-          {"norm", n.norm == Norm::rms ? "rms" : "layer"}};
-}
-
-Json collectives_json(const TableRow& row) {
-  Json all = Json::array();
-  for (const Event& e : row.count.events) {
-    Json axes = Json::array();
-    for (const Axis axis : e.axes) axes.push_back(row.mesh.name(axis));
-    all.push_back({{"phase", name_of(e.phase)},
-                   {"kind", name_of(e.wire)},
-                   {"axes", axes},
-                   {"tensor", e.tensor},
-                   {"calls", e.calls},
-                   {"elements", e.elements},
-                   {"sent_bytes", e.sent_bytes}});
-  }
-  return all;
-}
 
 Json closed_form_json(const ClosedForm& form) {
   return {{"activation", form.activation.text},
@@ -50,12 +15,9 @@ Json closed_form_json(const ClosedForm& form) {
 }
 
 Json memory_json(const TableRow& row, std::int64_t layers) {
-  Json by_role;
-  for (std::size_t role = 0; role < memory_roles; ++role)
-    by_role[name_of(static_cast<MemoryRole>(role))] = row.memory.by_role[role];
   return {{"layers", layers},
           {"peak_bytes", row.memory.peak_bytes},
-          {"by_role", by_role},
+          {"by_role", by_role_json(row.memory.by_role)},
           {"saved_bytes_per_layer", row.facts.saved.local_bytes},
           {"activation_class", text_of(row.facts.saved)},
           {"weight_class", text_of(row.facts.weights)}};
@@ -84,16 +46,14 @@ Json row_json(const TableRow& row, std::int64_t layers) {
                  {"published", Json::array()}});
     return json;
   }
-  const SentBytes sent = row.count.sent_bytes();
   json["ulysses"] = row.degrees.ulysses;
   json["ring"] = row.degrees.ring;
   json["labels"] = {{"forward", label(row.facts.forward)},
                     {"backward", label(row.facts.backward)},
                     {"both", label(row.facts.forward + row.facts.backward)},
                     {"each_weight", label(row.facts.each_weight)}};
-  json["collectives"] = collectives_json(row);
-  json["sent_bytes"] = {
-      {"activation", sent.activation}, {"weight", sent.weight}, {"total", sent.total()}};
+  json["collectives"] = collectives_json(row.count, row.mesh);
+  json["sent_bytes"] = sent_json(row.count.sent_bytes());
   json["sent_elements"] = {{"activation", row.facts.activation.all()},
                            {"weight", row.facts.weight.all()}};
   json["closed_form"] = closed_form_json(row.closed_form);

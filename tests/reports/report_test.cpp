@@ -107,10 +107,10 @@ class Report : public testing::Test {
   std::string plan_path() const { return file("plan.yaml", to_yaml(planned)); }
   fs::path out() const { return home / "out"; }
   std::string write(const std::vector<std::string>& files) const {
-    return write_report({files, out().string(), 0, false});
+    return write_report({files, out().string(), 0, false}).html;
   }
   std::string draw(const std::vector<std::string>& files) const {
-    return write_report({files, out().string(), 0, true});
+    return write_report({files, out().string(), 0, true}).html;
   }
 
   /// What `run` leaves: the counts of a real layer, all of them measured.
@@ -180,6 +180,21 @@ TEST_F(Report, OfAPlanAloneHasEveryFile) {
     EXPECT_TRUE(fs::exists(out() / name)) << name;
   EXPECT_FALSE(fs::exists(out() / "predicted_measured.csv"));
   EXPECT_FALSE(fs::exists(out() / "figures.log"));
+}
+
+TEST_F(Report, JsonSpellsMeshesAndRecomputeAsOtherVerbsDo) {
+  write({plan_path(), file("run.json", run_json().dump())});
+  const Json json = Json::parse(read(out() / "report.json"));
+  EXPECT_EQ(json.at("plan").at("mesh"), (Json{{"r", 4}}));
+  EXPECT_EQ(json.at("plan").at("recompute"), "full");
+  EXPECT_EQ(json.at("runs").at(0).at("mesh"), (Json{{"u", 2}}));
+  for (const char* const list : {"ranking", "memory"}) {
+    EXPECT_FALSE(json.at(list).empty());
+    for (const Json& item : json.at(list)) {
+      EXPECT_TRUE(item.at("mesh").is_object());
+      EXPECT_TRUE(item.at("recompute") == "full" || item.at("recompute") == "none");
+    }
+  }
 }
 
 TEST_F(Report, VolumeEqualsCount) {
@@ -354,6 +369,11 @@ TEST_F(Report, RefusesIncompleteRuns) {
   EXPECT_EQ(refusal_of_run(run),
             "run.json: collectives[0].measured_bytes: expected a whole number from 0, make the "
             "file again with `ithaca run`");
+  run = run_json();
+  run["mesh"]["u"] = 0;
+  EXPECT_EQ(refusal_of_run(run),
+            "run.json: mesh.u: expected from 1 to 16777216 ranks, make the file again with `ithaca "
+            "run`");
   run = run_json();
   run["spans"][1]["end_s"] = 0.0;
   EXPECT_EQ(

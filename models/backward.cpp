@@ -198,7 +198,8 @@ class Differentiator {
   /// A forward value for use in the backward: recomputed where asked, gathered again where it was gathered.
   ValueId use(ValueId v) {
     if (again_[v] != no_value) return again_[v];
-    if (save_gathered_ || maker_[v] == no_value) return now_[v];
+    const bool kept = save_gathered_ || std::ranges::count(b_.kept(), v) > 0;
+    if (kept || maker_[v] == no_value) return now_[v];
     const Step& step = forward_[maker_[v]];
     const bool gathers =
         std::holds_alternative<Move>(step.op) &&

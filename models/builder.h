@@ -75,6 +75,10 @@ class Builder {
   void begin_recompute(bool keep_gathered);
   void end_recompute();
 
+  /// A gathered value that the backward uses as it is instead of gathering it again.
+  void keep(ValueId v) { kept_.push_back(v); }
+  const std::vector<ValueId>& kept() const { return kept_; }
+
   void phase(Phase p) { phase_ = p; }
   void role(ValueId v, Role r) { program_.values_[v].role = r; }
   void output(ValueId v) { program_.outputs_.push_back(v); }
@@ -113,6 +117,7 @@ class Builder {
   Phase phase_ = Phase::forward;
   std::vector<RingRegion> rings_;
   std::vector<RecomputeRegion> recomputed_;
+  std::vector<ValueId> kept_;
 };
 
 }  // namespace ithaca

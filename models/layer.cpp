@@ -95,6 +95,10 @@ class Writer {
     for (std::size_t j = 0; n_.rope && j < 2; ++j)
       qkv[j] = b_.rope(j == 0 ? "q" : "k", qkv[j], n_.rope_theta);
     const ValueId q = b_.move(qkv[0], t.q), key = b_.move(qkv[1], t.kv), v = b_.move(qkv[2], t.kv);
+    if (t.keep_kv) {
+      b_.keep(key);
+      b_.keep(v);
+    }
     const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring) : b_.attend(q, key, v, {});
     const ValueId o = b_.move(o_lse[0], t.context);
     const ValueId wo = matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
@@ -206,7 +210,7 @@ Strategy real(const Strategy& s, const Mesh& mesh) {
   const bool walks = t.ring && mesh.ranks(t.ring->axis) > 1;
   return {real(s.residual, mesh),
           {real(t.in, mesh), real(t.q, mesh), real(t.kv, mesh), real(t.context, mesh),
-           real(t.weights, mesh), walks ? t.ring : std::nullopt},
+           real(t.weights, mesh), walks ? t.ring : std::nullopt, t.keep_kv},
           {real(s.mlp.in, mesh), real(s.mlp.weights, mesh)},
           s.save_gathered};
 }

@@ -13,7 +13,7 @@ Strategy operator*(const Strategy& a, const Strategy& b) {
   const AttentionTable &x = a.attention, &y = b.attention;
   return {a.residual + b.residual,
           {x.in + y.in, x.q + y.q, x.kv + y.kv, x.context + y.context, x.weights + y.weights,
-           x.ring ? x.ring : y.ring},
+           x.ring ? x.ring : y.ring, x.keep_kv || y.keep_kv},
           {a.mlp.in + b.mlp.in, a.mlp.weights + b.mlp.weights},
           a.save_gathered || b.save_gathered};
 }
@@ -34,7 +34,7 @@ Layout heads(const HeadAxes& axes) {
 
 Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights, Deal deal) {
   const Layout lie = over(dim, axes, deal);
-  return {lie, {lie, lie, lie, lie, weights, {}}, {lie, weights}};
+  return {lie, {lie, lie, lie, lie, weights, {}, false}, {lie, weights}, false};
 }
 
 }  // namespace ithaca

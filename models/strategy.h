@@ -38,6 +38,7 @@ struct AttentionTable {
   Layout context;  ///< input of the output projection
   WeightRow weights;
   std::optional<Ring> ring;
+  bool keep_kv = false;  ///< gathered keys and values serve the backward too
 };
 
 struct MlpTable {

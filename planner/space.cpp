@@ -1,5 +1,6 @@
 #include "planner/space.h"
 
+#include <algorithm>
 #include <array>
 
 namespace ithaca {
@@ -52,12 +53,19 @@ Half mlp_half(Half half, std::ptrdiff_t inner) {
   return half;
 }
 
-void append(std::vector<Choice>& all, const Mesh& mesh, const Half& attention) {
+/// Whether it matters how this half keeps its weights.
+bool keeps(const Half& half) {
+  return std::ranges::any_of(half, [](const Term& term) { return term.row->keeps_weights; });
+}
+
+void append(std::vector<Choice>& all, const Mesh& mesh, const Half& attention, Keep keep) {
   const bool data = attention.front().row->kind == StrategyKind::data;
   const auto most = static_cast<std::ptrdiff_t>(attention.size()) - (data ? 1 : 0);
-  for (std::ptrdiff_t inner = 0; inner <= most; ++inner)
-    for (const bool recompute : {false, true})
-      all.push_back({attention, mlp_half(attention, inner), mesh, recompute});
+  for (std::ptrdiff_t inner = 0; inner <= most; ++inner) {
+    const Half mlp = mlp_half(attention, inner);
+    if (keep == Keep::ddp && !keeps(attention) && !keeps(mlp)) continue;  // there already
+    for (const bool recompute : {false, true}) all.push_back({attention, mlp, mesh, recompute});
+  }
 }
 
 }  // namespace
@@ -74,7 +82,7 @@ std::vector<Choice> choices(int gpus, std::int64_t batch) {
         for (const Keep keep : {Keep::zero3, Keep::ddp}) {
           if (n.p * n.r * n.u * n.t == 1 && keep == Keep::ddp) continue;
           const auto& [row, deal] = rings[ring];
-          append(all, mesh_of(n), attention_half(n, {find_row(row), deal, keep, {"r"}}, tp));
+          append(all, mesh_of(n), attention_half(n, {find_row(row), deal, keep, {"r"}}, tp), keep);
         }
       }
   return all;

@@ -46,18 +46,10 @@ Elements zero3_weights(const Sizes& z) {
   return {z.sent(3 * z.all())};
 }
 
-/// The tokens exchanged for heads, K and V `kv_calls` times in all, and the ring around them.
-Elements exchanged(const Sizes& z, std::int64_t kv_calls) {
+/// The tokens exchanged for heads, and the ring around them.
+Elements exchanged(const Sizes& z) {
   const std::int64_t U = z.x.ulysses, R = z.x.ring, S = z.S;
-  return {(U - 1) * S * (4 * z.n.a() + kv_calls * z.c_all()) / (U * z.N) +
-          6 * (R - 1) * S * z.c_all() / z.N};
-}
-
-/// No KV head is split off, so K and V are all-gathered instead of exchanged, and gathered again in
-/// the backward as every gathered activation is.  A ring around it, as in usp, keeps them.
-bool gathers_kv(std::string_view strategy, const Sizes& z) {
-  return strategy == "ulysses_zero3" && z.x.ulysses > 1 &&
-         std::gcd(z.n.k, std::int64_t{z.x.ulysses}) == 1;
+  return {(U - 1) * S * 4 * (z.n.a() + z.c_all()) / (U * z.N) + 6 * (R - 1) * S * z.c_all() / z.N};
 }
 
 // Derivations: the tables of strategies/ and the papers they cite; ring counts N-1 hops of blocks
@@ -67,10 +59,8 @@ constexpr std::array rows{
         nothing},
     Row{"tp_sp", "10F Sd", "0", [](const Sizes& z) { return Elements{z.sent(10 * z.S * z.n.d)}; },
         nothing},
-    Row{"ulysses_zero3", "4F S(a+c')/N", zero3_text, [](const Sizes& z) { return exchanged(z, 4); },
+    Row{"ulysses_zero3", "4F S(a+c')/N", zero3_text, [](const Sizes& z) { return exchanged(z); },
         zero3_weights},
-    Row{"ulysses_zero3 gathering", "F S(4a+6c')/N", zero3_text,
-        [](const Sizes& z) { return exchanged(z, 6); }, zero3_weights},
     Row{"ring_zero3", "6F Sc", zero3_text,
         [](const Sizes& z) { return Elements{z.sent(6 * z.S * z.n.c())}; }, zero3_weights},
     Row{"ring_homing_zero3", "4F Sc + 2Sc in f32", zero3_text,
@@ -81,7 +71,7 @@ constexpr std::array rows{
     Row{"kv_gather_zero3", "6F Sc", zero3_text,
         [](const Sizes& z) { return Elements{z.sent(6 * z.S * z.n.c())}; }, zero3_weights},
     Row{"usp_zero3", "4(U-1)/U S(a+c')/N + 6(R-1)/N Sc'", zero3_text,
-        [](const Sizes& z) { return exchanged(z, 4); }, zero3_weights},
+        [](const Sizes& z) { return exchanged(z); }, zero3_weights},
     Row{"odysseus_zero3", "5F Sd", "3F mdi",
         [](const Sizes& z) { return Elements{z.sent(5 * z.S * z.n.d)}; },
         [](const Sizes& z) { return Elements{z.sent(3 * z.mlp())}; }},
@@ -110,8 +100,7 @@ Degrees degrees_of(const Arrangement& at) {
 
 ClosedForm closed_form(std::string_view strategy, const LayerShape& shape, const Degrees& degrees) {
   const Sizes z(shape, degrees);
-  const std::string name = std::string(strategy) + (gathers_kv(strategy, z) ? " gathering" : "");
-  const auto* const row = std::ranges::find(rows, name, &Row::strategy);
+  const auto* const row = std::ranges::find(rows, strategy, &Row::strategy);
   require(row != rows.end(), "no closed form of this strategy");
   return {evaluated(row->activation, row->sent_activation(z)),
           evaluated(row->weight, row->sent_weight(z))};

@@ -7,6 +7,7 @@ namespace ithaca {
 Strategy ulysses(const HeadAxes& u, const WeightRow& weights) {
   Strategy s = everywhere(DimName::L, u.all(), weights);
   s.attention.q = s.attention.kv = heads(u);
+  s.attention.keep_kv = true;
   return s;
 }
 

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
+#include <set>
 
 namespace ithaca {
 namespace {
@@ -79,6 +81,16 @@ TEST(Space, SplitsSamplesOnlyWhereTheyDivide) {
     return std::ranges::any_of(c.mesh.extents(),
                                [](const Mesh::Extent& e) { return e.name == "p" && e.ranks == 2; });
   }));
+}
+
+TEST(Space, HoldsNoChoiceTwice) {
+  for (const int gpus : {1, 6, 8, 16}) {
+    std::set<std::string> seen;
+    const std::vector<Choice> all = choices(gpus, 2);
+    for (const Choice& c : all)
+      seen.insert(fmt::format("{} {} {}", c.expression(), to_string(c.mesh), c.recompute));
+    EXPECT_EQ(seen.size(), all.size()) << gpus;
+  }
 }
 
 TEST(Space, HoldsEveryFamilyOnEightRanks) {

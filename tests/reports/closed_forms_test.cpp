@@ -124,12 +124,5 @@ TEST(ClosedForm, ShowsHowFarTheCountDeparts) {
   EXPECT_EQ(text_beside({"0", 0, 0}, 0), "0");
 }
 
-TEST(ClosedForm, SaysWhenKeysAndValuesAreGatheredInsteadOfExchanged) {
-  LayerShape n = heads(1, 16, 16);
-  EXPECT_EQ(closed_form("ulysses_zero3", n, {8, 8, 1}).activation.text, "F S(4a+6c')/N");
-  n.k = 2;
-  EXPECT_EQ(closed_form("ulysses_zero3", n, {8, 8, 1}).activation.text, "4F S(a+c')/N");
-}
-
 }  // namespace
 }  // namespace ithaca

@@ -4,6 +4,7 @@
 #include "reports/text_table.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace ithaca {
@@ -27,7 +28,8 @@ std::string run_summary(const std::vector<RunRecord>& runs) {
                  b.predicted == b.measured ? "=" : "differs"});
     };
     bytes("bytes sent, one layer", run.sent_bytes, run.strategy);
-    bytes("bytes held at the peak", run.live_bytes, run.shape);
+    bytes("bytes held at the peak", run.live_bytes,
+          std::filesystem::path(run.path).filename().string());
     const std::string limit = run.tolerance ? fmt::format("at most {:.0e}", *run.tolerance) : "";
     table.add({run.dtype, "largest relative error", limit, largest_error(run),
                run.verified ? "verified" : "FAILED"});

@@ -115,7 +115,8 @@ std::string errors_text(const StrategyTable& table) {
 
 std::string memory_caption(const TableRequest& r) {
   return fmt::format(
-      "Closed forms in elements; bytes saved for the backward per layer; peak of the tensors of {} layer{} "
+      "Closed forms in elements; bytes saved for the backward per layer; peak of the tensors of {} "
+      "layer{} "
       "with Adam",
       r.layers, r.layers == 1 ? "" : "s");
 }

@@ -66,7 +66,8 @@ class RunningSoftmax {
 
 template <class T>
 void compute(const Attend& op, const Call<T>& call) {
-  const AttentionShape h = heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
+  const AttentionShape h =
+      heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
   RunningSoftmax<T> softmax(h, call);
   for_each_tile(h, [&](const Tile& tile) { softmax.attend(tile); });
 }

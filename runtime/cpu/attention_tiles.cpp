@@ -28,13 +28,13 @@ AttentionShape heads_of(const Program& p, const Step& step, const KeyHolder& key
     return local_size(*t.find(name), p.mesh());
   };
   AttentionShape h{size(q, DimName::b),
-          size(q, DimName::L),
-          size(k, DimName::L),
-          size(q, DimName::k),
-          size(q, DimName::g),
-          size(q, DimName::e),
-          0,
-          {}};
+                   size(q, DimName::L),
+                   size(k, DimName::L),
+                   size(q, DimName::k),
+                   size(q, DimName::g),
+                   size(q, DimName::e),
+                   0,
+                   {}};
   h.scale = 1 / std::sqrt(static_cast<double>(q.find(DimName::e)->size));
   h.visible.assign(static_cast<std::size_t>(h.L), h.Lk);
   if (!keys.causal) return h;

@@ -65,8 +65,8 @@ void for_each_key_tile(const AttentionShape& h, const Tile& tile, const Call& ca
 }
 
 /// Of the `keys` keys from `first`, how many the queries of one row of the tile see.
-inline std::int64_t seen(const AttentionShape& h, const Tile& tile, std::int64_t row, std::int64_t first,
-                         std::int64_t keys) {
+inline std::int64_t seen(const AttentionShape& h, const Tile& tile, std::int64_t row,
+                         std::int64_t first, std::int64_t keys) {
   const std::int64_t visible = h.visible[static_cast<std::size_t>(tile.first + row / h.g)];
   return std::clamp<std::int64_t>(visible - first, 0, keys);
 }
@@ -103,7 +103,8 @@ ConstKeyRows<T> key_rows(const AttentionShape& h, const Tile& t, const T* x, std
   return {x + h.key(t.sample, first, t.head), keys, h.e, Eigen::OuterStride<>(h.k * h.e)};
 }
 template <class T>
-KeyRows<T> key_rows(const AttentionShape& h, const Tile& t, T* x, std::int64_t first, std::int64_t keys) {
+KeyRows<T> key_rows(const AttentionShape& h, const Tile& t, T* x, std::int64_t first,
+                    std::int64_t keys) {
   return {x + h.key(t.sample, first, t.head), keys, h.e, Eigen::OuterStride<>(h.k * h.e)};
 }
 

@@ -166,8 +166,7 @@ TEST(Recompute, KeepsOnlyTheInputOfTheLayer) {
     const MemoryPlan plan = memory(layer.program);
     std::int64_t saved = 0;
     for (ValueId v = 0; v < layer.program.values().size(); ++v)
-      if (plan.role[v] == MemoryRole::saved)
-        saved += bytes(layer.program, v);
+      if (plan.role[v] == MemoryRole::saved) saved += bytes(layer.program, v);
     EXPECT_EQ(saved, bytes(layer.program, layer.x)) << c.expression << " on " << c.mesh;
   }
 }

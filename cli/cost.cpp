@@ -49,7 +49,7 @@ Json json_of(const Cost& c) {
           {"degree", degrees.all},
           {"ulysses", degrees.ulysses},
           {"ring", degrees.ring},
-          {"collectives", collectives_json(p.count, p.arrangement.mesh)},
+          {"collectives", collectives_json(p.count, p.update, p.arrangement.mesh)},
           {"sent_bytes", sent_json(p.count.sent_bytes())},
           {"flops", p.count.flops()},
           {"memory", memory_json(c)},

@@ -25,6 +25,7 @@ struct PricedStrategy {
   Arrangement arrangement;
   bool recompute = false;
   Count count;         ///< one layer, rank 0
+  Count update;        ///< of its weight gradients, once a step
   ModelMemory memory;  ///< all layers
   Overheads overheads;
   StepTime time;  ///< all layers

@@ -70,7 +70,8 @@ Document document_of(const ReportData& data) {
     document.headline = run_headline(data.runs);
   }
   for (std::size_t i = 0; i < data.runs.size(); ++i) {
-    std::vector<Section> sections = run_sections(data.runs[i], i + 1);
+    std::vector<Section> sections =
+        run_sections(data.runs[i], i + 1, data.plan ? &*data.plan : nullptr);
     // Before the predicted timeline and the methods.
     const std::size_t at = data.plan ? document.sections.size() - 2 : document.sections.size();
     document.sections.insert(document.sections.begin() + static_cast<std::ptrdiff_t>(at),

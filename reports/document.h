@@ -42,6 +42,7 @@ Document document_of(const ReportData&);
 
 /// Sections of a plan's job and of one run, in order.
 std::vector<Section> plan_sections(const PlanData&);
-std::vector<Section> run_sections(const RunRecord&, std::size_t number);
+/// A run that is not of `plan` says so.
+std::vector<Section> run_sections(const RunRecord&, std::size_t number, const PlanData* plan);
 
 }  // namespace ithaca

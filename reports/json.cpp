@@ -32,12 +32,13 @@ Json event_json(const Event& e, const Mesh& mesh) {
           {"calls", e.calls}};
 }
 
-Json collectives_json(const Count& count, const Mesh& mesh) {
+Json collectives_json(const Count& layer, const Count& update, const Mesh& mesh) {
   Json all = Json::array();
-  for (const Event& e : count.events) {
-    all.push_back(event_json(e, mesh));
-    all.back().update({{"elements", e.elements}, {"sent_bytes", e.sent_bytes}});
-  }
+  for (const Count* const part : {&layer, &update})
+    for (const Event& e : part->events) {
+      all.push_back(event_json(e, mesh));
+      all.back().update({{"elements", e.elements}, {"sent_bytes", e.sent_bytes}});
+    }
   return all;
 }
 

@@ -16,8 +16,8 @@ Json shape_json(const LayerShape&);
 Json mesh_json(const Mesh&);
 /// {"phase", "kind", "axes", "tensor", "calls"}
 Json event_json(const Event&, const Mesh&);
-/// Events with their elements and sent bytes.
-Json collectives_json(const Count&, const Mesh&);
+/// Events of a layer, then of its update, with their elements and sent bytes.
+Json collectives_json(const Count& layer, const Count& update, const Mesh&);
 /// {"activation", "weight", "total"}
 Json sent_json(const SentBytes&);
 /// {"weights": bytes, ...}

@@ -65,6 +65,11 @@ Section comparison(const RunRecord& run, std::size_t number) {
   return section;
 }
 
+bool is_of_another(const RunRecord& run, const PlanData& plan) {
+  const Arrangement& at = plan.priced.arrangement;
+  return run.strategy != at.name || run.mesh != at.mesh;
+}
+
 Section timeline(const RunRecord& run, std::size_t number) {
   Section section{
       fmt::format("Measured timeline: {}", std::filesystem::path(run.path).filename().string()),
@@ -83,8 +88,13 @@ Section timeline(const RunRecord& run, std::size_t number) {
 
 }  // namespace
 
-std::vector<Section> run_sections(const RunRecord& run, std::size_t number) {
-  return {comparison(run, number), timeline(run, number)};
+std::vector<Section> run_sections(const RunRecord& run, std::size_t number, const PlanData* plan) {
+  std::vector<Section> sections{comparison(run, number), timeline(run, number)};
+  if (plan != nullptr && is_of_another(run, *plan))
+    sections.front().notes.push_back(
+        fmt::format("This run is not of the plan above, which is {} on {}.",
+                    plan->priced.arrangement.name, to_string(plan->priced.arrangement.mesh)));
+  return sections;
 }
 
 }  // namespace ithaca

@@ -20,6 +20,7 @@ void fill(TableRow& row, const TableRequest& request, const Layer& alone) {
   row.mesh = at.mesh;
   row.degrees = degrees_of(at);
   row.count = count(layer.program, request.degree - 1);
+  row.update = count(settle_program(layer), request.degree - 1);
   row.facts = facts_of(layer, row.count, alone);
   row.closed_form = closed_form(row.strategy, shape, row.degrees);
   row.memory = model_memory(layer, request.layers);

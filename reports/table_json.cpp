@@ -52,7 +52,7 @@ Json row_json(const TableRow& row, std::int64_t layers) {
                     {"backward", label(row.facts.backward)},
                     {"both", label(row.facts.forward + row.facts.backward)},
                     {"each_weight", label(row.facts.each_weight)}};
-  json["collectives"] = collectives_json(row.count, row.mesh);
+  json["collectives"] = collectives_json(row.count, row.update, row.mesh);
   json["sent_bytes"] = sent_json(row.count.sent_bytes());
   json["sent_elements"] = {{"activation", row.facts.activation.all()},
                            {"weight", row.facts.weight.all()}};

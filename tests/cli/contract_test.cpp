@@ -103,6 +103,15 @@ TEST(Cost, CountsAsTheTableDoes) {
   }
 }
 
+TEST(Cost, ListsTheUpdateOutsideTheSum) {
+  const Json cost = ithaca_cli("cost --json --strategy tp_sp" + job).json();
+  std::int64_t layer = 0, update = 0;
+  for (const Json& c : cost.at("collectives"))
+    (c.at("phase") == "update" ? update : layer) += c.at("sent_bytes").get<std::int64_t>();
+  EXPECT_EQ(layer, cost.at("sent_bytes").at("total"));
+  EXPECT_EQ(update, 2 * 2 * 7 * 4096 / 8 * 2);  // two gains of 4096 in bf16: 2 (N-1)/N each
+}
+
 TEST(Cost, WarnsOfRingGradientsInBf16OnlyWhereTheyAre) {
   const std::string warning = "issue 42";
   const auto warns = [&](const std::string& strategy) {

@@ -74,7 +74,7 @@ TEST(TableJson, KeepsTheContract) {
       EXPECT_TRUE((std::set<std::string>{"all_gather", "reduce_scatter", "all_reduce", "all_to_all",
                                          "send_recv"}
                        .contains(c["kind"])));
-      sum += c["sent_bytes"].get<std::int64_t>();
+      if (c["phase"] != "update") sum += c["sent_bytes"].get<std::int64_t>();
     }
     EXPECT_EQ(row["sent_bytes"]["total"], sum);
     EXPECT_EQ(row["sent_bytes"]["activation"].get<std::int64_t>() +

@@ -291,6 +291,18 @@ TEST_F(Report, ShowsPredictedBesideMeasured) {
   EXPECT_EQ(rows.at(0).at("measured"), "7169");
 }
 
+TEST_F(Report, SaysWhenARunIsOfAnotherPlan) {
+  Json run = run_json();
+  const std::string note = "This run is not of the plan above, which is ring_zero3(r) on r=4.";
+  EXPECT_NE(read(write({plan_path(), file("run.json", run.dump())})).find(note), std::string::npos);
+  run["strategy"] = "ring_zero3(r)";
+  run["mesh"] = {{"r", 2}};
+  EXPECT_NE(read(write({plan_path(), file("run.json", run.dump())})).find(note), std::string::npos);
+  run["mesh"] = {{"r", 4}};
+  EXPECT_EQ(read(write({plan_path(), file("run.json", run.dump())})).find("not of the plan"),
+            std::string::npos);
+}
+
 TEST_F(Report, OfARunAloneIsWritten) {
   const std::string html = read(write({file("run.json", run_json().dump())}));
   EXPECT_NE(html.find("✓ Verified"), std::string::npos);

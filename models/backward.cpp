@@ -10,55 +10,80 @@ namespace {
 
 class Differentiator {
  public:
-  Differentiator(Builder& builder, bool save_gathered)
+  Differentiator(Builder& builder, StepRange range, const BackwardOptions& options)
       : b_(builder),
-        forward_(builder.program().steps()),
+        o_(options),
+        first_(range.first),
+        forward_(builder.program().steps().begin(),
+                 builder.program().steps().begin() + static_cast<std::ptrdiff_t>(range.last)),
         cotangent_(builder.program().values().size(), no_value),
         now_(cotangent_.size()),
         again_(cotangent_.size(), no_value),
         maker_(cotangent_.size(), no_value),
         readers_(cotangent_.size(), 0),
-        save_gathered_(save_gathered) {
+        first_reader_(cotangent_.size(), no_value) {
     for (ValueId v = 0; v < now_.size(); ++v) now_[v] = v;
-    for (std::size_t i = 0; i < forward_.size(); ++i) {
+    for (std::size_t i = first_; i < forward_.size(); ++i) {
       for (const ValueId v : forward_[i].out) maker_[v] = static_cast<ValueId>(i);
-      for (const ValueId v : forward_[i].in) ++readers_[v];
+      for (const ValueId v : forward_[i].in) {
+        ++readers_[v];
+        first_reader_[v] = std::min(first_reader_[v], static_cast<ValueId>(i));
+      }
     }
   }
 
-  std::vector<ValueId> run(ValueId y, ValueId dy, const std::vector<ValueId>& wanted) {
+  std::vector<ValueId> run(const Seeds& seeds, const std::vector<ValueId>& wanted) {
     b_.phase(Phase::backward);
-    cotangent_[y] = dy;
-    for (std::size_t end = forward_.size(); end > 0;) {
-      recompute_region_ending(end);
-      end = step_back(end);
-    }
+    for (const auto& [v, d] : seeds) give(v, d);
     std::vector<ValueId> result;
     result.reserve(wanted.size());
-    for (const ValueId v : wanted)
-      result.push_back(cotangent_[v] == no_value || b_.value(v).role == Role::weight ? cotangent_[v]
-                                                                                     : settle(v));
+    for (std::size_t end = forward_.size(); end > first_;) {
+      b_.layer(forward_[end - 1].layer, forward_[end - 1].times);
+      recompute_regions_ending(end);
+      end = step_back(end);
+      finish_weights(forward_[end], end, wanted);
+    }
+    for (const ValueId v : wanted) {
+      const bool as_it_comes =
+          !o_.settle || cotangent_[v] == no_value || b_.value(v).role == Role::weight;
+      result.push_back(as_it_comes ? cotangent_[v] : settle(v));
+    }
     return result;
   }
 
  private:
-  void recompute_region_ending(std::size_t end) {
-    for (const Builder::RecomputeRegion region : b_.recomputed()) {
-      if (region.last != end) continue;
+  /// A weight's gradient is complete when the first step that read it has been gone through.
+  void finish_weights(const Step& step, std::size_t index, const std::vector<ValueId>& wanted) {
+    for (const ValueId v : step.in)
+      if (o_.finish && first_reader_[v] == index && cotangent_[v] != no_value &&
+          b_.value(v).role == Role::weight && std::ranges::count(wanted, v) > 0)
+        cotangent_[v] = o_.finish(v, cotangent_[v]);
+  }
+
+  /// Outer regions begin first and are computed again first.
+  void recompute_regions_ending(std::size_t end) {
+    for (std::size_t i = 0; i < b_.recomputed().size(); ++i) {
+      const Builder::RecomputeRegion region = b_.recomputed()[i];
+      if (region.last != end || region.first < first_) continue;
       b_.phase(Phase::recompute);
-      for (std::size_t i = region.first; i < region.last; ++i)
-        recompute(forward_[i], region.keep_gathered);
+      for (std::size_t at = region.first; at < region.last; ++at) recompute(forward_[at], region);
       b_.phase(Phase::backward);
     }
   }
 
-  void recompute(const Step& step, bool keep_gathered) {
+  void recompute(const Step& step, const Builder::RecomputeRegion& region) {
     Ids in;
-    for (const ValueId v : step.in) in.push_back(now_[v]);
+    for (const ValueId v : step.in) {
+      const bool inside = maker_[v] != no_value && maker_[v] >= region.first;
+      b_.phase(Phase::backward);
+      in.push_back(inside ? now_[v] : use(v));
+      b_.phase(Phase::recompute);
+    }
     const Ids out = b_.repeat(step, in);
     for (std::size_t i = 0; i < out.size(); ++i) {
       now_[step.out[i]] = out[i];
-      if (keep_gathered && b_.value(out[i]).role == Role::weight) again_[step.out[i]] = out[i];
+      if (region.keep_gathered && b_.value(out[i]).role == Role::weight)
+        again_[step.out[i]] = out[i];
     }
   }
 
@@ -84,8 +109,10 @@ class Differentiator {
     const AxisList touched = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.out[0]));
     for (const Axis axis : b_.type(d).partial)
       if (!contains(touched, axis)) to.partial.push_back(axis);
-    to.dtype = b_.type(d).dtype;
-    give(s.in[0], b_.move(d, to));
+    const bool weight = b_.value(s.in[0]).role == Role::weight;
+    const ValueId sent = weight && o_.reduction ? b_.cast(d, *o_.reduction) : d;
+    to.dtype = b_.type(sent).dtype;
+    give(s.in[0], b_.move(sent, to));
   }
   void back(const Einsum&, const Step& s) {
     const AxisList busy = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.in[1]));
@@ -135,6 +162,25 @@ class Differentiator {
     for (std::size_t i = 0; i < s.in.size(); ++i)
       if (cotangent_[s.out[i]] != no_value)
         give(s.in[i], b_.shift({cotangent_[s.out[i]]}, op.axis, -op.by)[0]);
+  }
+  void back(const Slice& op, const Step& s) {
+    const ValueId d = cotangent_[s.out[0]], x = s.in[0];
+    Type whole = dual(b_.type(x));
+    whole.dtype = b_.type(d).dtype;
+    whole.partial = b_.type(d).partial;
+    cotangent_[x] = b_.put(cotangent_[x], d, {op.dim, op.begin, op.count}, whole);
+  }
+  void back(const Put& op, const Step& s) {
+    const ValueId d = cotangent_[s.out[0]];
+    give(s.in.back(), b_.slice(d, {op.dim, op.begin, op.count}));
+    if (s.in.size() == 2) give(s.in[0], d);
+  }
+  void back(const Embed&, const Step& s) {
+    give(s.in[1], b_.embed_grad(settle(s.out[0]), s.in[0], s.in[1]));
+  }
+  void back(const TokenLoss& op, const Step& s) {
+    give(s.in[0], b_.token_loss_grad({cotangent_[s.out[0]], s.in[0], s.in[1], s.in[2], s.in[3]},
+                                     op.vocabulary));
   }
   template <class Op>
   void back(const Op&, const Step&) {
@@ -198,9 +244,9 @@ class Differentiator {
   /// A forward value for use in the backward: recomputed where asked, gathered again where it was gathered.
   ValueId use(ValueId v) {
     if (again_[v] != no_value) return again_[v];
-    const bool kept = save_gathered_ || std::ranges::count(b_.kept(), v) > 0;
-    if (kept || maker_[v] == no_value) return now_[v];
+    if (maker_[v] == no_value || std::ranges::count(b_.kept(), v) > 0) return now_[v];
     const Step& step = forward_[maker_[v]];
+    if (o_.recompute.selects(b_.program(), step)) return repeat_one(step);
     const bool gathers =
         std::holds_alternative<Move>(step.op) &&
         traffic_of(b_.type(step.in[0]), b_.type(v), b_.program().mesh()).wire == Wire::all_gather;
@@ -209,21 +255,33 @@ class Differentiator {
     return again_[v] = b_.move(use(step.in[0]), to);
   }
 
+  ValueId repeat_one(const Step& step) {
+    Ids in;
+    for (const ValueId v : step.in) in.push_back(use(v));
+    b_.phase(Phase::recompute);
+    const ValueId again = b_.repeat(step, in)[0];
+    b_.phase(Phase::backward);
+    return again_[step.out[0]] = again;
+  }
+
   Builder& b_;
+  const BackwardOptions& o_;
+  const std::size_t first_;
   const std::vector<Step> forward_;
-  std::vector<ValueId> cotangent_;  ///< by forward value
-  std::vector<ValueId> now_;        ///< the forward value itself, or its recomputation
-  std::vector<ValueId> again_;      ///< gathered again
-  std::vector<ValueId> maker_;      ///< index of the step that made it
-  std::vector<int> readers_;        ///< forward steps that read it
-  bool save_gathered_;
+  std::vector<ValueId> cotangent_;     ///< by forward value
+  std::vector<ValueId> now_;           ///< the forward value itself, or its recomputation
+  std::vector<ValueId> again_;         ///< gathered again
+  std::vector<ValueId> maker_;         ///< index of the step that made it
+  std::vector<int> readers_;           ///< forward steps that read it
+  std::vector<ValueId> first_reader_;  ///< index of the first of them
 };
 
 }  // namespace
 
-std::vector<ValueId> differentiate(Builder& builder, ValueId y, ValueId dy,
-                                   const std::vector<ValueId>& wanted, bool save_gathered) {
-  return Differentiator(builder, save_gathered).run(y, dy, wanted);
+std::vector<ValueId> differentiate(Builder& builder, StepRange range, const Seeds& seeds,
+                                   const std::vector<ValueId>& wanted,
+                                   const BackwardOptions& options) {
+  return Differentiator(builder, range, options).run(seeds, wanted);
 }
 
 }  // namespace ithaca

@@ -84,6 +84,10 @@ ValueId Builder::add_value(std::string name, const Type& t, Role role) {
   return static_cast<ValueId>(program_.values_.size() - 1);
 }
 
+void Builder::append(const Op& op, const Ids& in, const Ids& out) {
+  program_.steps_.push_back({op, in, out, phase_, layer_, times_});
+}
+
 Role Builder::role_of_result() const {
   return phase_ == Phase::backward ? Role::gradient : Role::activation;
 }
@@ -92,13 +96,13 @@ Ids Builder::push(const Op& op, const Ids& in,
                   std::initializer_list<std::pair<std::string, Type>> out) {
   Ids ids;
   for (const auto& [name, t] : out) ids.push_back(add_value(name, t, role_of_result()));
-  program_.steps_.push_back({op, in, ids, phase_});
+  append(op, in, ids);
   return ids;
 }
 
 ValueId Builder::push(const Op& op, const Ids& in, std::string name, const Type& t) {
   const ValueId v = add_value(std::move(name), t, role_of_result());
-  program_.steps_.push_back({op, in, {v}, phase_});
+  append(op, in, {v});
   return v;
 }
 
@@ -109,7 +113,7 @@ Ids Builder::repeat(const Step& step, const Ids& in) {
     out.push_back(add_value(old.name, old.type, old.role));
   }
   const Op op = step.op;
-  program_.steps_.push_back({op, in, out, phase_});
+  append(op, in, out);
   return out;
 }
 
@@ -293,7 +297,10 @@ ValueId Builder::cast(ValueId x, DType dtype) {
   Type t = type(x);
   if (t.dtype == dtype) return x;
   t.dtype = dtype;
-  return push(Cast{}, {x}, value(x).name, t);
+  const Value from = value(x);
+  const ValueId v = push(Cast{}, {x}, from.name, t);
+  role(v, from.role);
+  return v;
 }
 
 }  // namespace ithaca

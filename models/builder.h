@@ -67,6 +67,21 @@ class Builder {
   ValueId move(ValueId x, const Type& to);
   ValueId move(ValueId x, const Layout& to) { return move(x, laid(type(x), to)); }
   Ids shift(const Ids& values, Axis axis, int by);
+  /// `count` local elements of `dim` from `begin`, on every rank: tokens keep no positions.
+  ValueId slice(ValueId x, const Slice& run);
+  /// `tile` in its place in `whole`; no_value: in a new value of the type `of`.
+  ValueId put(ValueId whole, ValueId tile, const Put& run, const Type& of);
+  ValueId copy(ValueId x, bool to_host);
+
+  ValueId embed(std::string name, ValueId tokens, ValueId table);
+  ValueId embed_grad(ValueId dx, ValueId tokens, ValueId table);
+  /// Cross entropy, summed over the tokens of all ranks that split them: partial over their axes.
+  ValueId token_loss(ValueId logits, ValueId labels, std::int64_t vocabulary);
+  ValueId token_loss_grad(const Ids& dloss_logits_labels_max_sumexp, std::int64_t vocabulary);
+  ValueId squared_norm(ValueId x);
+  ValueId clip_factor(ValueId squared_norm, double max_norm);
+  /// weight, m, v after the step.
+  Ids adam(const Ids& weight_m_v_gradient_t_factor, const Adam&);
   /// A whole ring attention as a region with its own backward: o and lse.
   Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&);
 
@@ -80,7 +95,13 @@ class Builder {
   const std::vector<ValueId>& kept() const { return kept_; }
 
   void phase(Phase p) { phase_ = p; }
+  /// What is written next belongs to this layer, which stands for `times` equal ones.
+  void layer(int index, std::int64_t times) {
+    layer_ = static_cast<std::int16_t>(index);
+    times_ = times;
+  }
   void role(ValueId v, Role r) { program_.values_[v].role = r; }
+  void place_on_host(ValueId v) { program_.values_[v].on_host = true; }
   void output(ValueId v) { program_.outputs_.push_back(v); }
   const Program& program() const { return program_; }
   const Type& type(ValueId v) const { return program_.values_[v].type; }
@@ -106,6 +127,7 @@ class Builder {
   ValueId add_value(std::string name, const Type&, Role);
   ValueId push(const Op&, const Ids& in, std::string name, const Type&);
   Ids push(const Op&, const Ids& in, std::initializer_list<std::pair<std::string, Type>> out);
+  void append(const Op&, const Ids& in, const Ids& out);
   Role role_of_result() const;
   void check_divides(const Value&) const;
   void need_settled(std::string_view step, const Ids&) const;
@@ -115,6 +137,8 @@ class Builder {
 
   Program program_;
   Phase phase_ = Phase::forward;
+  std::int16_t layer_ = -1;
+  std::int64_t times_ = 1;
   std::vector<RingRegion> rings_;
   std::vector<RecomputeRegion> recomputed_;
   std::vector<ValueId> kept_;

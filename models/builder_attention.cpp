@@ -91,7 +91,7 @@ Ids Builder::shift(const Ids& values, Axis axis, int by) {
     const Value from = value(v);
     out.push_back(add_value(from.name, from.type, from.role));
   }
-  program_.steps_.push_back({Shift{axis, by}, values, out, phase_});
+  append(Shift{axis, by}, values, out);
   return out;
 }
 

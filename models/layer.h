@@ -1,40 +1,46 @@
-// models/layer.h -- the transformer layer, written once, and its settling of weight gradients.
+// models/layer.h -- one transformer layer as a program, and its settling of weight gradients.
 //
-// Forward: x + attention(norm(x)), then r + mlp(norm(r)); the strategy's table says where each value lies and the
-// backward is derived.  Everything that prices, plans or runs a layer reads this program.
+// Everything that prices, plans or runs a layer reads this program; a whole step has many (models/step.h).
 #pragma once
 
-#include "models/strategy.h"
+#include "models/parameter.h"
+#include "models/recompute.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ithaca {
 
-struct LayerWeight {
-  ValueId stored;  ///< as kept between steps
-  ValueId
-      grad;  ///< as the backward of one micro-batch leaves it; no_value in a forward-only program
+struct LayerOptions {
+  Recompute recompute = {};
+  bool backward = true;
+  DType dtype = DType::bf16;   ///< of weights and activations
+  std::int64_t mlp_tiles = 1;  ///< runs of tokens the MLP works through, computing each again
+  std::optional<DType> gradient = {};   ///< in which weight gradients are kept, else as they come
+  std::optional<DType> reduction = {};  ///< in which they are summed over ranks, else as they come
+  bool accumulate = false;              ///< add to the gradients of micro-batches before
+};
+
+/// A layer and how it is laid out and worked through.
+struct LayerPlan {
+  const LayerShape& shape;
+  const Strategy& strategy;
+  const LayerOptions& options;
 };
 
 struct Layer {
   Program program;
   ValueId x, y;
   ValueId dy, dx;  ///< no_value in a forward-only program
-  std::vector<LayerWeight> weights;
-};
-
-struct LayerOptions {
-  bool recompute = false;  ///< keep only x and compute the layer again in the backward
-  bool backward = true;
-  DType dtype = DType::bf16;
+  std::vector<Parameter> weights;
 };
 
 /// One layer on one micro-batch.  Throws TypeError when the strategy is impossible for the shape.
 Layer layer_program(const LayerShape&, const Strategy&, const Mesh&, const LayerOptions& = {});
 
-/// Once per optimizer step: every weight gradient moves from where micro-batches left it to where the weight is
-/// kept.  Inputs and outputs are in the order of layer.weights.
+/// Once per optimizer step: every weight gradient moves from where micro-batches left it to where the optimizer
+/// wants it.  Inputs and outputs are in the order of layer.weights.
 Program settle_program(const Layer&);
 
 /// The layer on one rank: no axis, no communication.

@@ -16,16 +16,23 @@ const char* name_of(Phase phase) {
 }
 
 const char* name_of(const Op& op) {
-  constexpr std::array names{"einsum",    "add",    "bias",        "bias_grad", "norm",
-                             "norm_grad", "act",    "act_grad",    "rope",      "split_qkv",
-                             "join_qkv",  "attend", "attend_grad", "merge",     "cast",
-                             "move",      "shift"};
+  constexpr std::array names{"einsum",       "add",        "bias",
+                             "bias_grad",    "norm",       "norm_grad",
+                             "act",          "act_grad",   "rope",
+                             "split_qkv",    "join_qkv",   "attend",
+                             "attend_grad",  "merge",      "cast",
+                             "move",         "shift",      "slice",
+                             "put",          "copy",       "embed",
+                             "embed_grad",   "row_max",    "sum_exp",
+                             "pick",         "token_loss", "token_loss_grad",
+                             "squared_norm", "clip",       "adam"};
   static_assert(names.size() == std::variant_size_v<Op>);
   return names[op.index()];
 }
 
 Program retype(Program program, DType dtype) {
-  for (Value& value : program.values_) value.type.dtype = dtype;
+  for (Value& value : program.values_)
+    if (value.type.dtype != DType::i64) value.type.dtype = dtype;
   return program;
 }
 

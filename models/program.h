@@ -62,14 +62,61 @@ struct AttendGrad {
 struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys
 struct Cast {};   ///< x -> x in the dtype of the result
 struct Move {};   ///< x -> x lying as the result's type says
+/// A run of local elements along one dim: x -> the run; and back, [whole,] run -> whole with the run in its place.
+/// What a whole holds where nothing was put is not defined.
+struct Slice {
+  DimName dim;
+  std::int64_t begin, count;
+};
+struct Put {
+  DimName dim;
+  std::int64_t begin, count;
+};
 struct Shift {
   Axis axis;
   int by;
 };  ///< values -> those of the rank `by` places back, one message
+struct Copy {
+  bool to_host;
+};  ///< x -> x in the other memory: host or device
 
-using Op =
-    std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad,
-                 Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift>;
+// Ends of the network.  Ids are i64; a label outside [0, vocabulary) is ignored.  Rows of a table that is cut over v
+// belong to one rank; a rank gives zero for tokens of others.  Columns from `vocabulary` on are padding.
+
+struct Embed {};      ///< tokens, table -> rows of the table
+struct EmbedGrad {};  ///< dx, tokens -> dtable
+struct RowMax {
+  std::int64_t vocabulary;
+};  ///< logits -> the largest of each row, f32
+struct SumExp {
+  std::int64_t vocabulary;
+};               ///< logits, max -> sum of exp(logit - max), f32
+struct Pick {};  ///< logits, labels -> the logit of the label, f32
+/// logits, labels, max, sumexp, picked -> the sum over tokens of max + log(sumexp) - picked.  All but the logits count
+/// as constants: together they are the cross entropy, whose gradient TokenLossGrad takes at once.
+struct TokenLoss {
+  std::int64_t vocabulary;
+};
+struct TokenLossGrad {
+  std::int64_t vocabulary;
+};  ///< dloss, logits, labels, max, sumexp -> dlogits
+
+// The update, once a step.
+
+struct SquaredNorm {};  ///< x -> the sum of squares of all its elements, f32
+struct ClipFactor {
+  double max_norm;
+};  ///< sum of squares -> min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
+/// weight, m, v, gradient, t [, factor] -> weight, m, v after step number t = 1, 2, ... of AdamW (Loshchilov and
+/// Hutter, arXiv 1711.05101, algorithm 2) on factor times the gradient.  All on the host: the host does it.
+struct Adam {
+  double rate, beta1, beta2, epsilon, decay;
+};
+
+using Op = std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate,
+                        ActivateGrad, Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast,
+                        Move, Shift, Slice, Put, Copy, Embed, EmbedGrad, RowMax, SumExp, Pick,
+                        TokenLoss, TokenLossGrad, SquaredNorm, ClipFactor, Adam>;
 
 // ---- Values and steps ------------------------------------------------------------------------------------
 
@@ -86,12 +133,15 @@ struct Value {
   std::string name;  ///< the tensor's name; a moved or cast value keeps it
   Type type;
   Role role;
+  bool on_host = false;  ///< in the memory of the host
 };
 
 struct Step {
   Op op;
   Ids in, out;
   Phase phase;
+  std::int16_t layer = -1;  ///< which layer it belongs to, -1: none
+  std::int64_t times = 1;   ///< how many equal layers it stands for; 1 in a program that runs
 };
 
 /// "einsum", "attend_grad", ...
@@ -110,6 +160,7 @@ class Program {
 
  private:
   friend class Builder;
+  friend class Rewriter;
   friend Program retype(Program, DType);
   Mesh mesh_;
   std::vector<Value> values_;

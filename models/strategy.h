@@ -24,12 +24,20 @@ struct HeadAxes {
 
 /// How the weights of one half are kept.  `cut`: dims sharded both at rest and in use (tensor parallelism).
 /// `flat`: axes over which the rest is sharded at rest and gathered for use (ZeRO-3); gradients are scattered back
-/// to it.  Without `flat` gradients stay partial until the update (data parallelism).  Biases follow `cut` only.
+/// to it.  Without `flat` gradients stay partial until the update (data parallelism).  `state`: further axes over
+/// which the optimizer's states are sharded flat (ZeRO-1); the update scatters gradients to them and gathers the
+/// weights.  `scatter`: those of them over which every micro-batch's gradient is scattered at once (ZeRO-2).
+/// Gains and biases follow `cut` and `state`, never `flat`.
 struct WeightRow {
   Layout cut;
   AxisList flat;
   bool serve_backward =
       true;  ///< under recompute, weights gathered once serve recomputation and gradient
+  AxisList state = {}, scatter = {};
+  bool all_reduce =
+      false;  ///< gradients are summed whole before a rank takes its part, as DeepSpeed's buckets are
+  bool keep =
+      false;  ///< weights gathered for the forward serve the backward (FSDP's SHARD_GRAD_OP)
 };
 
 struct AttentionTable {
@@ -50,8 +58,6 @@ struct Strategy {
   Layout residual;  ///< the stream between halves and layers
   AttentionTable attention;
   MlpTable mlp;
-  bool save_gathered =
-      false;  ///< keep gathered activations for the backward instead of gathering again
 };
 
 /// Joins tables on different axes; a's axes are major.
@@ -70,6 +76,8 @@ Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights,
 // ---- one table a file, in strategies/ --------------------------------------------------------------------
 
 WeightRow ddp();
+WeightRow zero1(const AxisList& axes);
+WeightRow zero2(const AxisList& axes);
 WeightRow zero3(const AxisList& axes);
 Strategy tp(const HeadAxes&);
 Strategy tp_sp(const HeadAxes&);

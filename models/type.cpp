@@ -7,17 +7,17 @@
 namespace ithaca {
 
 std::int64_t bytes_of(DType t) {
-  constexpr std::array<std::int64_t, 3> bytes{2, 4, 8};
+  constexpr std::array<std::int64_t, 4> bytes{2, 4, 8, 8};
   return bytes[static_cast<std::size_t>(t)];
 }
 
 const char* name_of(DType t) {
-  constexpr std::array names{"bf16", "f32", "f64"};
+  constexpr std::array names{"bf16", "f32", "f64", "i64"};
   return names[static_cast<std::size_t>(t)];
 }
 
 const char* name_of(DimName dim) {
-  constexpr std::array names{"b", "L", "d", "k", "g", "e", "i", "m", "p"};
+  constexpr std::array names{"b", "L", "d", "k", "g", "e", "i", "m", "p", "v", "r"};
   return names[static_cast<std::size_t>(dim)];
 }
 
@@ -72,6 +72,7 @@ AxisList axes_of(const Type& t) {
 
 Type dual(Type t) {
   t.partial.clear();
+  t.maximum = false;
   return t;
 }
 
@@ -87,7 +88,8 @@ std::string to_string(const Type& t, const Mesh& mesh) {
   }
   text += "]";
   if (!t.flat.empty()) text += " flat " + name_of(mesh, t.flat);
-  if (!t.partial.empty()) text += " partial " + name_of(mesh, t.partial);
+  if (!t.partial.empty())
+    text += (t.maximum ? " maximum over " : " partial ") + name_of(mesh, t.partial);
   return text;
 }
 

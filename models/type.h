@@ -11,13 +11,14 @@
 
 namespace ithaca {
 
-enum class DType : std::uint8_t { bf16, f32, f64 };
+/// i64 holds token ids and is never retyped.
+enum class DType : std::uint8_t { bf16, f32, f64, i64 };
 std::int64_t bytes_of(DType);
 const char* name_of(DType);
 
 /// Samples, tokens, hidden, KV heads, query heads per KV head, head dimension, intermediate, the gate and up
-/// matrices of a gated MLP, and the g + 2 heads (queries, key, value) of a packed QKV.
-enum class DimName : std::uint8_t { b, L, d, k, g, e, i, m, p };
+/// matrices of a gated MLP, the g + 2 heads (queries, key, value) of a packed QKV, vocabulary, rank of an adapter.
+enum class DimName : std::uint8_t { b, L, d, k, g, e, i, m, p, v, r };
 const char* name_of(DimName);
 
 /// How the slices of a sharded dimension are dealt to the ranks of one axis.
@@ -46,6 +47,7 @@ struct Type {
   Dims dims;              ///< row-major, global sizes
   AxisList flat = {};     ///< the row-major local slice is cut further into equal runs, rounded up
   AxisList partial = {};  ///< ranks along these hold addends; ordered by axis
+  bool maximum = false;   ///< what ranks hold is joined by the larger, not by the sum
   bool operator==(const Type&) const = default;
 
   const Dim* find(DimName) const;

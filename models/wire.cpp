@@ -174,6 +174,8 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
     throw TypeError("move",
                     fmt::format("{} to {}: no single collective does this; move it in two steps",
                                 to_string(from, mesh), to_string(to, mesh)));
+  require(!from.maximum || wire == Wire::all_reduce || wire == Wire::none,
+          "a maximum is only ever made whole");
   t.wire = t.ranks == 1 ? Wire::none : *wire;
   if (t.wire != Wire::none) size_messages(t, from, to, mesh);
   return t;

@@ -69,7 +69,7 @@ std::vector<ValueId> saved_values(const Program& p) {
 
 std::vector<ValueId> weight_matrices(const Layer& layer) {
   std::vector<ValueId> matrices;
-  for (const LayerWeight& w : layer.weights) {
+  for (const Parameter& w : layer.weights) {
     const Dims& dims = layer.program.type(w.stored).dims;
     // Gains have the one dim d or e; biases lack d; matrices have d and another.
     const bool has_d = layer.program.type(w.stored).find(DimName::d) != nullptr;

@@ -29,6 +29,14 @@ struct Parcel {
   std::int64_t bytes;
 };
 
+/// What chunks are made of, and how two are joined: by their sum or the larger of each two.
+struct Element {
+  DType dtype;
+  bool maximum = false;
+  Element(DType of, bool larger = false)
+      : dtype(of), maximum(larger) {}  // NOLINT(google-explicit-constructor)
+};
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -45,8 +53,8 @@ class Communicator {
   /// Sum over ranks of chunk number `me` into `chunk`.  `chunks` stay as they are: the operand may still be in use.
   virtual void reduce_scatter(const Group&, DType, const std::byte* chunks, std::byte* chunk,
                               std::int64_t chunk_elements, Lane) = 0;
-  /// Sum over ranks of all n chunks, in place: a reduce-scatter and an all-gather.
-  virtual void all_reduce(const Group&, DType, std::byte* chunks, std::int64_t chunk_elements,
+  /// Sum (or maximum) over ranks of all n chunks, in place: a reduce-scatter and an all-gather.
+  virtual void all_reduce(const Group&, Element, std::byte* chunks, std::int64_t chunk_elements,
                           Lane) = 0;
   /// Chunk j of `send` goes to rank j; chunk j of `receive` came from rank j.
   virtual void all_to_all(const Group&, const std::byte* send, std::byte* receive,

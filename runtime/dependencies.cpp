@@ -21,8 +21,12 @@ std::vector<Access> accesses_of(const Program& p, const MemoryPlan& plan, std::u
   const auto add = [&](std::int64_t offset, std::int64_t bytes, bool writes) {
     if (bytes > 0) list.push_back({offset, offset + bytes, step, writes});
   };
-  for (const ValueId v : s.in) add(plan.offset[v], local_bytes(p.type(v), p.mesh()), false);
-  for (const ValueId v : s.out) add(plan.offset[v], local_bytes(p.type(v), p.mesh()), true);
+  const auto value = [&](ValueId v, bool writes) {  // the host's arena as if it followed
+    add(plan.offset[v] + (p[v].on_host ? plan.arena_bytes : 0), local_bytes(p.type(v), p.mesh()),
+        writes);
+  };
+  for (const ValueId v : s.in) value(v, false);
+  for (const ValueId v : s.out) value(v, true);
   add(plan.scratch[step], scratch_of(p, s).bytes(), true);
   return list;
 }
@@ -40,7 +44,7 @@ std::vector<std::vector<std::uint32_t>> dependencies(const Program& p, const Mem
   for (std::uint32_t i = 0; i < p.steps().size(); ++i) {
     lane.push_back(lane_of(p, p.steps()[i]));
     const std::vector<Access> mine = accesses_of(p, plan, i);
-    std::vector<std::int64_t> last(std::size_t{1} + AxisList::static_capacity, -1);  // by lane
+    std::vector<std::int64_t> last(lanes, -1);
     for (const Access& old : before)
       if (lane[old.step] != lane[i] &&
           std::ranges::any_of(mine, [&](const Access& a) { return conflict(a, old); }))

@@ -46,8 +46,12 @@ struct MoveBuffers {
 /// Packs, calls the communicator and unpacks.  All on one lane.
 class Mover {
  public:
-  Mover(Device& device, Communicator& communicator, DType dtype, Lane lane)
-      : device_(device), communicator_(communicator), dtype_(dtype), lane_(lane) {}
+  Mover(Device& device, Communicator& communicator, Element element, Lane lane)
+      : device_(device),
+        communicator_(communicator),
+        dtype_(element.dtype),
+        element_(element),
+        lane_(lane) {}
   void operator()(const Exchange&, const MoveBuffers&);
 
  private:
@@ -62,6 +66,7 @@ class Mover {
   Device& device_;
   Communicator& communicator_;
   DType dtype_;
+  Element element_;
   Lane lane_;
 };
 

@@ -65,7 +65,7 @@ void Mover::all_reduce(const Exchange& x, const MoveBuffers& at) {
   const std::int64_t all = x.traffic.ranks * x.traffic.chunk_elements * bytes_of(dtype_);
   device_.copy(at.send, at.operand, bytes, lane_);
   if (all > bytes) device_.fill_zero(at.send + bytes, all - bytes, lane_);
-  communicator_.all_reduce(x.group, dtype_, at.send, x.traffic.chunk_elements, lane_);
+  communicator_.all_reduce(x.group, element_, at.send, x.traffic.chunk_elements, lane_);
   device_.copy(at.result, at.send, bytes, lane_);
 }
 

@@ -37,18 +37,21 @@ class Execution {
         plan_(memory(program)),
         waits_(dependencies(program, plan_)),
         arena_(device, std::max<std::int64_t>(plan_.arena_bytes, 1)),
+        host_(static_cast<std::size_t>(plan_.host_arena_bytes)),
         ledger_(plan_.arena_bytes),
+        host_ledger_(plan_.host_arena_bytes),
         uses_left_(count_uses()),
         sent_before_(communicator.sent_bytes()) {}
 
   RankResult run(const Inputs& input) {
     for (const ValueId v : p_.inputs()) load(v, input(v));
-    ledger_.observe();
+    observe();
     device_.synchronize();
     for (std::uint32_t i = 0; i < p_.steps().size(); ++i) step(i);
     device_.synchronize();
     for (const ValueId v : p_.outputs()) keep(v);
     result_.peak_live_bytes = ledger_.peak_bytes();
+    result_.peak_host_bytes = host_ledger_.peak_bytes();
     result_.sent_bytes_to = communicator_.sent_bytes();
     std::ranges::transform(result_.sent_bytes_to, sent_before_, result_.sent_bytes_to.begin(),
                            std::minus<>{});
@@ -57,7 +60,14 @@ class Execution {
 
  private:
   std::int64_t bytes(ValueId v) const { return local_bytes(p_.type(v), p_.mesh()); }
-  std::byte* at(ValueId v) const { return arena_.at(plan_.offset[v]); }
+  std::byte* at(ValueId v) {
+    return p_[v].on_host ? host_.data() + plan_.offset[v] : arena_.at(plan_.offset[v]);
+  }
+  Ledger& ledger_of(ValueId v) { return p_[v].on_host ? host_ledger_ : ledger_; }
+  void observe() {
+    ledger_.observe();
+    host_ledger_.observe();
+  }
 
   /// How often each value is read; what stays to the end is read once more after it.
   std::vector<int> count_uses() const {
@@ -72,14 +82,20 @@ class Execution {
 
   void load(ValueId v, const std::vector<std::byte>& slice) {
     require(std::ssize(slice) == bytes(v), "an input is not of the bytes of its type");
-    ledger_.take(plan_.offset[v], bytes(v));
-    device_.upload(at(v), slice.data(), bytes(v));
+    ledger_of(v).take(plan_.offset[v], bytes(v));
+    if (p_[v].on_host)
+      std::ranges::copy(slice, at(v));
+    else
+      device_.upload(at(v), slice.data(), bytes(v));
   }
 
   void keep(ValueId v) {
     std::vector<std::byte>& host = result_.outputs[v];
     host.resize(static_cast<std::size_t>(bytes(v)));
-    device_.download(host.data(), at(v), bytes(v));
+    if (p_[v].on_host)
+      std::copy_n(at(v), host.size(), host.data());
+    else
+      device_.download(host.data(), at(v), bytes(v));
   }
 
   std::int64_t sent_bytes() const {
@@ -93,7 +109,7 @@ class Execution {
     const std::int64_t scratch_bytes = scratch_of(p_, s).bytes();
     for (const ValueId v : s.out) take(v);
     ledger_.take(plan_.scratch[i], scratch_bytes);
-    ledger_.observe();
+    observe();
     for (const std::uint32_t other : waits_[i]) device_.wait(lane, done_[other]);
     const double begin_s = device_.now_s(lane);
     const std::int64_t sent_before = sent_bytes();
@@ -116,18 +132,18 @@ class Execution {
       give_back(source);
       uses_left_[source] = 0;
     }
-    ledger_.take(plan_.offset[v], bytes(v));
+    ledger_of(v).take(plan_.offset[v], bytes(v));
   }
   void use(ValueId v) {
     if (uses_left_[v] > 0 && --uses_left_[v] == 0) give_back(v);
   }
-  void give_back(ValueId v) { ledger_.give_back(plan_.offset[v], bytes(v)); }
+  void give_back(ValueId v) { ledger_of(v).give_back(plan_.offset[v], bytes(v)); }
 
   void execute(std::uint32_t i, Lane lane) {
     const Step& s = p_.steps()[i];
     std::visit(
         match{[&](const Move&) { move(i, lane); }, [&](const Shift& op) { shift(s, op, lane); },
-              [&](const auto&) { compute(s, lane); }},
+              [&](const Copy& op) { copy(s, op); }, [&](const auto&) { compute(s, lane); }},
         s.op);
   }
 
@@ -139,6 +155,15 @@ class Execution {
     device_.compute(p_, s, communicator_.rank(), in, out, lane);
   }
 
+  void copy(const Step& s, const Copy& op) {
+    const std::int64_t n = bytes(s.in[0]);
+    if (op.to_host)
+      device_.download(at(s.out[0]), at(s.in[0]), n);
+    else
+      device_.upload(at(s.out[0]), at(s.in[0]), n);
+    (op.to_host ? result_.to_host_bytes : result_.from_host_bytes) += n;
+  }
+
   void move(std::uint32_t i, Lane lane) {
     const Step& s = p_.steps()[i];
     const Type &from = p_.type(s.in[0]), &to = p_.type(s.out[0]);
@@ -147,7 +172,7 @@ class Execution {
       buffers.send = arena_.at(plan_.scratch[i]);
       buffers.receive = buffers.send + scratch.send_bytes;
     }
-    Mover(device_, communicator_, from.dtype, lane)(
+    Mover(device_, communicator_, {from.dtype, from.maximum}, lane)(
         exchange_of(from, to, p_.mesh(), communicator_.rank()), buffers);
   }
 
@@ -166,7 +191,8 @@ class Execution {
   MemoryPlan plan_;
   std::vector<std::vector<std::uint32_t>> waits_;
   Arena arena_;
-  Ledger ledger_;
+  std::vector<std::byte> host_;
+  Ledger ledger_, host_ledger_;
   std::vector<int> uses_left_;
   std::vector<std::int64_t> sent_before_;
   std::vector<Device::Event> done_;  ///< by step

@@ -23,6 +23,8 @@ struct RankResult {
   std::vector<std::int64_t> sent_bytes_by_step;  ///< as the communicator counted
   std::vector<std::int64_t> sent_bytes_to;       ///< by peer, in this run
   std::int64_t peak_live_bytes = 0;              ///< most bytes of tensors and scratch held at once
+  std::int64_t peak_host_bytes = 0;              ///< the same of tensors on the host
+  std::int64_t to_host_bytes = 0, from_host_bytes = 0;  ///< copied between device and host
   std::map<ValueId, std::vector<std::byte>>
       outputs;  ///< local slices of program.outputs(), as they lie
 };

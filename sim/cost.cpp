@@ -10,6 +10,11 @@ std::int64_t neighbours(const std::vector<int>& group, int rank, std::int64_t si
   return std::ranges::count_if(group, [&](int r) { return r / size == rank / size; });
 }
 
+/// A copy to or from the host, or work on values that lie there.
+bool on_host(const Program& p, const Step& step) {
+  return std::holds_alternative<Copy>(step.op) || p[step.out[0]].on_host;
+}
+
 }  // namespace
 
 ClusterCost::ClusterCost(Cluster cluster) : cluster_(std::move(cluster)) {}
@@ -19,6 +24,12 @@ double ClusterCost::kernel_s(const Work& work) const {
   const auto flops = static_cast<double>(work.matmul_flops + work.attention_flops);
   return std::max(flops / gpu.matmul_flops_per_s.value_or(gpu.bf16_flops_per_s),
                   static_cast<double>(work.moved_bytes) / gpu.memory_bandwidth_bytes_per_s);
+}
+
+double ClusterCost::host_s(const Work& work) const {
+  const std::int64_t copied = work.to_host_bytes + work.from_host_bytes;
+  const double bytes = static_cast<double>(copied > 0 ? copied : work.moved_bytes);
+  return bytes / cluster_.gpu.pcie.value_or(*cluster_.gpu.nvlink).nccl_bytes_per_s;
 }
 
 std::int64_t ClusterCost::island_gpus() const {
@@ -96,7 +107,7 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
     case Wire::none:
-      return kernel_s(work_of(p, step, rank));
+      return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernel_s(work_of(p, step, rank));
     case Wire::all_gather:
     case Wire::reduce_scatter:
       return ring_s(group, rounds, sent);

@@ -23,6 +23,7 @@ class CostModel {
 ///     all-reduce  the same with twice the hops and bytes
 ///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those that leave it
 ///     send        base + latency + sent / bandwidth
+///     host        bytes / bandwidth of the GPU's port to it; what the host computes is taken to be bound by the same
 ///
 /// k is one less than the hops of the ring that leave a node (NCCL 2.28.9, src/graph/tuning.cc).  A ring over several
 /// nodes is as fast as its slowest hop: the NICs of the GPUs it has on a node together, or the link inside.  One rank
@@ -37,6 +38,7 @@ class ClusterCost : public CostModel {
 
  private:
   double kernel_s(const Work&) const;
+  double host_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
   double exchange_s(const std::vector<int>& group, int from, double chunk_bytes) const;

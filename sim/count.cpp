@@ -91,6 +91,9 @@ Work work_of(const Program& p, const Step& step, int rank) {
   Work work;
   for (const ValueId v : step.in) work.moved_bytes += local_bytes(p.type(v), p.mesh());
   for (const ValueId v : step.out) work.moved_bytes += local_bytes(p.type(v), p.mesh());
+  if (const auto* const copy = std::get_if<Copy>(&step.op))
+    (copy->to_host ? work.to_host_bytes : work.from_host_bytes) =
+        local_bytes(p.type(step.in[0]), p.mesh());
   if (std::holds_alternative<Einsum>(step.op)) work.matmul_flops = einsum_flops(p, step);
   if (std::holds_alternative<Attend>(step.op))
     work.attention_flops = attention_flops(p, step, attention_pairs(p, step, rank), 4);
@@ -107,6 +110,8 @@ Count count(const Program& p, int rank) {
     total.matmul_flops += work.matmul_flops;
     total.attention_flops += work.attention_flops;
     total.moved_bytes += work.moved_bytes;
+    total.to_host_bytes += work.to_host_bytes;
+    total.from_host_bytes += work.from_host_bytes;
     const Traffic t = traffic_of(p, step);
     if (t.wire != Wire::none) merge(total.events, p, step, t);
   }

@@ -35,6 +35,7 @@ struct Count {
   std::int64_t matmul_flops = 0;     ///< multiply and add counted as two
   std::int64_t attention_flops = 0;  ///< of unmasked pairs only: 4 e each forward, 10 e backward
   std::int64_t moved_bytes = 0;      ///< operands read and results written in device memory
+  std::int64_t to_host_bytes = 0, from_host_bytes = 0;  ///< copied between device and host
   SentBytes sent_bytes() const;
   std::int64_t flops() const { return matmul_flops + attention_flops; }
 };
@@ -46,6 +47,7 @@ Count count(const Program&, int rank = 0);
 /// Operations of one step on one rank.
 struct Work {
   std::int64_t matmul_flops = 0, attention_flops = 0, moved_bytes = 0;
+  std::int64_t to_host_bytes = 0, from_host_bytes = 0;
 };
 Work work_of(const Program&, const Step&, int rank);
 

@@ -39,7 +39,8 @@ class Arena {
 };
 
 bool same_bytes(const Program& p, ValueId a, ValueId b) {
-  return local_bytes(p.type(a), p.mesh()) == local_bytes(p.type(b), p.mesh());
+  return local_bytes(p.type(a), p.mesh()) == local_bytes(p.type(b), p.mesh()) &&
+         p[a].on_host == p[b].on_host;
 }
 
 std::size_t first_backward_step(const Program& p) {
@@ -47,6 +48,11 @@ std::size_t first_backward_step(const Program& p) {
     return s.phase == Phase::backward || s.phase == Phase::recompute;
   });
   return static_cast<std::size_t>(it - p.steps().begin());
+}
+
+/// An update uses up what it is given: its results take the place.
+bool replaces_inputs(const Program& p) {
+  return !p.steps().empty() && p.steps().front().phase == Phase::update;
 }
 
 bool is_input(const Lifetime& life) {
@@ -84,20 +90,27 @@ class Planner {
   MemoryPlan plan() && {
     for (const ValueId v : p_.inputs()) place(v);
     plan_.peak_bytes = std::accumulate(held_.begin(), held_.end(), std::int64_t{0});
+    plan_.host_peak_bytes = host_held_;
     for (std::size_t i = 0; i < p_.steps().size(); ++i) step(i);
     plan_.arena_bytes = arena_.end();
+    plan_.host_arena_bytes = host_.end();
     return std::move(plan_);
   }
 
  private:
   std::int64_t bytes(ValueId v) const { return local_bytes(p_.type(v), p_.mesh()); }
+  Arena& arena_of(ValueId v) { return p_[v].on_host ? host_ : arena_; }
 
   void place(ValueId v) {
     const ValueId source = plan_.lifetime[v].takes_over;
-    plan_.offset[v] = source == no_value ? arena_.take(bytes(v)) : plan_.offset[source];
+    plan_.offset[v] = source == no_value ? arena_of(v).take(bytes(v)) : plan_.offset[source];
     hold(v, +1);
   }
   void hold(ValueId v, std::int64_t sign) {
+    if (p_[v].on_host) {
+      host_held_ += sign * bytes(v);
+      return;
+    }
     held_[static_cast<std::size_t>(plan_.role[v])] += sign * bytes(v);
   }
 
@@ -120,6 +133,7 @@ class Planner {
     now[static_cast<std::size_t>(MemoryRole::communication)] += scratch;
     plan_.by_step.push_back(now);
     plan_.live.push_back(std::accumulate(now.begin(), now.end(), std::int64_t{0}));
+    plan_.host_peak_bytes = std::max(plan_.host_peak_bytes, host_held_);
     if (plan_.live.back() <= plan_.peak_bytes) return;
     plan_.peak_bytes = plan_.live.back();
     plan_.peak_step = i;
@@ -131,13 +145,14 @@ class Planner {
         std::ranges::any_of(step_out, [&](ValueId o) { return plan_.lifetime[o].takes_over == v; });
     if (passed_on) return;
     hold(v, -1);
-    arena_.give_back(plan_.offset[v]);
+    arena_of(v).give_back(plan_.offset[v]);
   }
 
   const Program& p_;
   MemoryPlan plan_;
-  Arena arena_;
+  Arena arena_, host_;
   BytesByRole held_{};
+  std::int64_t host_held_ = 0;
   std::vector<std::vector<ValueId>> dying_;
 };
 
@@ -148,7 +163,7 @@ struct PerLayer {
 PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t optimizer_bytes) {
   const Program& p = layer.program;
   PerLayer each;
-  for (const LayerWeight& w : layer.weights) {
+  for (const Parameter& w : layer.weights) {
     each.weights += local_bytes(p.type(w.stored), p.mesh());
     if (w.grad == no_value) continue;
     each.optimizer += optimizer_bytes * local_elements(p.type(w.stored), p.mesh());
@@ -162,7 +177,7 @@ PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t opti
 /// Bytes of finished weight gradients of this layer at one step.
 std::int64_t final_gradients(const Layer& layer, const MemoryPlan& plan, std::size_t step) {
   std::int64_t bytes = 0;
-  for (const LayerWeight& w : layer.weights)
+  for (const Parameter& w : layer.weights)
     if (w.grad != no_value && plan.lifetime[w.grad].born <= static_cast<std::int64_t>(step))
       bytes += local_bytes(layer.program.type(w.grad), layer.program.mesh());
   return bytes;
@@ -181,15 +196,18 @@ const char* name_of(MemoryRole role) {
 }
 
 int reused_operand(const Program& p, const Step& step, std::size_t result) {
-  const bool second = result == 1 && std::holds_alternative<Merge>(step.op);
-  if (result > 0 && !second) return -1;
+  const bool one_each = (result < 2 && std::holds_alternative<Merge>(step.op)) ||
+                        (result < 3 && std::holds_alternative<Adam>(step.op));
+  if (result > 0 && !one_each) return -1;
   const bool first_operand =
-      std::visit(match{[](const Add&) { return true; }, [](const Bias&) { return true; },
-                       [](const Rope&) { return true; }, [](const Normalize&) { return true; },
-                       [](const NormalizeGrad&) { return true; },
-                       [](const ActivateGrad&) { return true; }, [](const Merge&) { return true; },
-                       [](const Cast&) { return true; }, [](const auto&) { return false; }},
-                 step.op);
+      one_each ||
+      std::visit(
+          match{[](const Add&) { return true; }, [](const Bias&) { return true; },
+                [](const Rope&) { return true; }, [](const Normalize&) { return true; },
+                [](const NormalizeGrad&) { return true; }, [](const ActivateGrad&) { return true; },
+                [](const Cast&) { return true; }, [&](const Put&) { return step.in.size() == 2; },
+                [](const auto&) { return false; }},
+          step.op);
   const int operand = static_cast<int>(result);
   const bool fits = same_bytes(p, step.in[result], step.out[result]);
   return first_operand && fits ? operand : -1;
@@ -204,7 +222,8 @@ std::vector<Lifetime> lifetimes(const Program& p) {
     for (const ValueId v : s.out) life[v].born = life[v].dies = i;
   }
   for (const ValueId v : p.inputs())
-    if (p[v].role == Role::weight || life[v].dies < 0) life[v].dies = steps;
+    if ((p[v].role == Role::weight && !replaces_inputs(p)) || life[v].dies < 0)
+      life[v].dies = steps;
   for (const ValueId v : p.outputs()) life[v].dies = steps;
   for (std::int64_t i = 0; i < steps; ++i) {
     const Step& s = p.steps()[static_cast<std::size_t>(i)];

@@ -43,13 +43,14 @@ int reused_operand(const Program&, const Step&, std::size_t result = 0);
 struct MemoryPlan {
   std::vector<Lifetime> lifetime;     ///< by value
   std::vector<MemoryRole> role;       ///< by value
-  std::vector<std::int64_t> offset;   ///< by value, into one arena; aligned to 64 bytes
+  std::vector<std::int64_t> offset;   ///< by value, into the arena it lies in; aligned to 64 bytes
   std::vector<std::int64_t> scratch;  ///< by step: offset of its scratch
   std::int64_t arena_bytes = 0;       ///< end of the arena, alignment and gaps included
   std::int64_t peak_bytes = 0;        ///< most bytes of live tensors and scratch at once
   std::size_t peak_step = 0;
-  std::vector<std::int64_t> live;    ///< by step, bytes live while it runs
-  std::vector<BytesByRole> by_step;  ///< the same by role; adds up to live
+  std::int64_t host_arena_bytes = 0, host_peak_bytes = 0;  ///< the same of values on the host
+  std::vector<std::int64_t> live;                          ///< by step, bytes live while it runs
+  std::vector<BytesByRole> by_step;                        ///< the same by role; adds up to live
 };
 
 /// Of one layer: forward and backward of one micro-batch.

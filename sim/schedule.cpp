@@ -21,6 +21,8 @@ bool gathers_weight(const Program& p, const Step& step) {
 }  // namespace
 
 Lane lane_of(const Program& p, const Step& step) {
+  if (const auto* const copy = std::get_if<Copy>(&step.op))
+    return copy->to_host ? to_host_lane : from_host_lane;
   const Traffic t = traffic_of(p, step);
   return t.wire == Wire::none ? Lane{0} : static_cast<Lane>(1 + t.axes.back().id);
 }

@@ -13,7 +13,7 @@ class Simulation {
     ranks_ = p.mesh().group(0, uneven_);
     ready_.resize(p.values().size() * ranks_.size());
     begun_.resize(p.steps().size() * ranks_.size());
-    free_.resize((p.mesh().extents().size() + 1) * ranks_.size());
+    free_.resize(lanes * ranks_.size());
     compute_.resize(ranks_.size());
     comm_.resize(ranks_.size());
   }

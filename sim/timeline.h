@@ -9,8 +9,11 @@
 
 namespace ithaca {
 
-/// Lane 0 computes; lane 1 + axis id carries the collectives whose minor axis that is.
+/// Lane 0 computes; lane 1 + axis id carries the collectives whose minor axis that is; the last two copy to the host
+/// and back.
 using Lane = std::uint8_t;
+constexpr Lane to_host_lane = 1 + max_axes, from_host_lane = to_host_lane + 1,
+               lanes = from_host_lane + 1;
 Lane lane_of(const Program&, const Step&);
 
 struct Span {

@@ -1,4 +1,4 @@
-// Where weights are kept: DDP and ZeRO-3 (Rajbhandari et al., arXiv 1910.02054) are rows of the table, not
+// Where weights are kept: DDP and ZeRO-1, 2, 3 (Rajbhandari et al., arXiv 1910.02054) are rows of the table, not
 // strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
 #include "models/strategy.h"
 
@@ -6,6 +6,18 @@ namespace ithaca {
 
 WeightRow ddp() {
   return {};
+}
+
+WeightRow zero1(const AxisList& axes) {
+  WeightRow row;
+  row.state = axes;
+  return row;
+}
+
+WeightRow zero2(const AxisList& axes) {
+  WeightRow row = zero1(axes);
+  row.scatter = axes;
+  return row;
 }
 
 WeightRow zero3(const AxisList& axes) {

@@ -27,6 +27,9 @@ struct Call {
   std::span<std::byte* const> out_bytes;
 
   const T* in(std::size_t i) const { return reinterpret_cast<const T*>(in_bytes[i]); }
+  const std::int64_t* ids(std::size_t i) const {
+    return reinterpret_cast<const std::int64_t*>(in_bytes[i]);
+  }
   T* out(std::size_t i) const { return reinterpret_cast<T*>(out_bytes[i]); }
   const Type& in_type(std::size_t i) const { return program.type(step.in[i]); }
   const Type& out_type(std::size_t i) const { return program.type(step.out[i]); }

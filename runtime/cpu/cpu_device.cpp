@@ -7,17 +7,21 @@
 #include "runtime/cpu/attention_grad.h"
 #include "runtime/cpu/bias.h"
 #include "runtime/cpu/box.h"
+#include "runtime/cpu/ends.h"
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/merge.h"
 #include "runtime/cpu/normalize.h"
 #include "runtime/cpu/qkv.h"
 #include "runtime/cpu/rope.h"
+#include "runtime/cpu/tile.h"
+#include "runtime/cpu/update.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <optional>
 
 namespace ithaca {
 namespace {
@@ -28,7 +32,7 @@ constexpr std::int64_t alignment_bytes = 64;
 template <class Work>
 void with_element(DType dtype, const Work& work) {
   if (dtype == DType::f32) return work(float{});
-  if (dtype == DType::f64) return work(double{});
+  if (dtype == DType::f64 || dtype == DType::i64) return work(double{});
   throw EnvironmentError(fmt::format(
       "device cpu: expected f32 or f64, got {}; run the program retyped", name_of(dtype)));
 }
@@ -42,15 +46,20 @@ void execute(const Call<T>& call) {
              call.step.op);
 }
 
+/// The one dtype of all operands and results but ids; of a copy of ids theirs, as numbers of the same size.
 DType dtype_of(const Program& p, const Step& step) {
-  const DType dtype = p.type(step.in[0]).dtype;
+  std::optional<DType> dtype;
   for (const Ids& ids : {step.in, step.out})
-    for (const ValueId v : ids)
-      if (p.type(v).dtype != dtype)
+    for (const ValueId v : ids) {
+      const DType mine = p.type(v).dtype;
+      if (mine == DType::i64) continue;
+      if (dtype.value_or(mine) != mine)
         throw EnvironmentError(
             fmt::format("device cpu: {}: expected one dtype, got {} and {} of {}", name_of(step.op),
-                        name_of(dtype), name_of(p.type(v).dtype), p[v].name));
-  return dtype;
+                        name_of(*dtype), name_of(mine), p[v].name));
+      dtype = mine;
+    }
+  return dtype.value_or(DType::f64);
 }
 
 }  // namespace

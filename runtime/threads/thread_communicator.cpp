@@ -78,7 +78,8 @@ void ThreadCommunicator::follow(const Round& round, const Group& group, const Ch
       check_bytes(from, rank_, sent[0].bytes, chunks.bytes);
       std::byte* target = chunks.target(in->target);
       if (in->add)
-        add_elements(chunks.dtype, sent[0].send, target, chunks.bytes / bytes_of(chunks.dtype));
+        add_elements(chunks.element, sent[0].send, target,
+                     chunks.bytes / bytes_of(chunks.element.dtype));
       else
         copy_bytes(target, sent[0].send, chunks.bytes);
       return chunks.bytes;
@@ -103,11 +104,11 @@ void ThreadCommunicator::reduce_scatter(const Group& group, DType dtype, const s
          {source, [&](int) { return chunk; }, bytes, dtype});
 }
 
-void ThreadCommunicator::all_reduce(const Group& group, DType dtype, std::byte* chunks,
+void ThreadCommunicator::all_reduce(const Group& group, Element element, std::byte* chunks,
                                     std::int64_t chunk_elements, Lane) {
-  const std::int64_t bytes = chunk_elements * bytes_of(dtype);
+  const std::int64_t bytes = chunk_elements * bytes_of(element.dtype);
   const auto at = [&](int i) { return chunks + i * bytes; };
-  const Chunks all{at, at, bytes, dtype};
+  const Chunks all{at, at, bytes, element};
   follow(reduce_scatter_steps(members_of(group), Algorithm::ring), group, all);
   follow(all_gather_steps(members_of(group), Algorithm::ring), group, all);
 }

@@ -26,7 +26,7 @@ class ThreadCommunicator : public Communicator {
                   Lane) override;
   void reduce_scatter(const Group&, DType, const std::byte* chunks, std::byte* chunk,
                       std::int64_t chunk_elements, Lane) override;
-  void all_reduce(const Group&, DType, std::byte* chunks, std::int64_t chunk_elements,
+  void all_reduce(const Group&, Element, std::byte* chunks, std::int64_t chunk_elements,
                   Lane) override;
   void all_to_all(const Group&, const std::byte* send, std::byte* receive, std::int64_t chunk_bytes,
                   Lane) override;
@@ -40,7 +40,7 @@ class ThreadCommunicator : public Communicator {
     std::function<const std::byte*(int)> source;
     std::function<std::byte*(int)> target;
     std::int64_t bytes;
-    DType dtype = DType::f64;  ///< of sums
+    Element element = DType::f64;  ///< of sums
   };
   void follow(const StepList&, const Group&, const Chunks&);
   void follow(const Round&, const Group&, const Chunks&);
@@ -57,6 +57,6 @@ void run_ranks(int n, const std::function<void(ThreadCommunicator&)>& work,
                double patience_s = 300);
 
 /// target[i] += source[i] in the dtype; bf16 rounds to nearest even after each sum.
-void add_elements(DType, const std::byte* source, std::byte* target, std::int64_t elements);
+void add_elements(Element, const std::byte* source, std::byte* target, std::int64_t elements);
 
 }  // namespace ithaca

@@ -62,7 +62,7 @@ TEST(Layer, GivesEveryWeightAGradientOfItsShape) {
   for (const Case& c : all_cases()) {
     const Layer layer = layer_of(c, n);
     EXPECT_EQ(layer.weights.size(), 6U + 4 + 4 + 2 + 3 + 1 + 2);
-    for (const LayerWeight& w : layer.weights) {
+    for (const Parameter& w : layer.weights) {
       ASSERT_NE(w.grad, no_value) << layer.program[w.stored].name;
       EXPECT_FALSE(layer.program[w.stored].name.empty());
       EXPECT_EQ(layer.program[w.grad].name, "d" + layer.program[w.stored].name);
@@ -94,7 +94,7 @@ TEST(Layer, ForwardOnlyIsTheForwardOfTheWhole) {
     const Layer forward = layer_of(c, small_shape(), {.backward = false}), both = layer_of(c);
     EXPECT_EQ(forward.dx, no_value);
     EXPECT_EQ(forward.dy, no_value);
-    for (const LayerWeight& w : forward.weights) EXPECT_EQ(w.grad, no_value);
+    for (const Parameter& w : forward.weights) EXPECT_EQ(w.grad, no_value);
     EXPECT_EQ(forward.program.outputs(), (std::vector<ValueId>{forward.y}));
     const auto steps = static_cast<std::size_t>(
         std::ranges::count(both.program.steps(), Phase::forward, &Step::phase));

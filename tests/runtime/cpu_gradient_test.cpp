@@ -48,7 +48,7 @@ double gradient_error(const Computed& c, ValueId value, const Tensor& gradient) 
 
 void expect_right_gradients(const Computed& c) {
   EXPECT_LE(gradient_error(c, c.layer.x, c.values[c.layer.dx]), 1e-6) << "x";
-  for (const LayerWeight& w : c.layer.weights)
+  for (const Parameter& w : c.layer.weights)
     EXPECT_LE(gradient_error(c, w.stored, c.values[w.grad]), 1e-6)
         << c.layer.program[w.stored].name;
 }
@@ -103,7 +103,7 @@ TEST(CpuGradient, OfALayerNormWithPostNormsMatchesFiniteDifferences) {
 
 TEST(CpuGradientCheck, RefusesAGradientThatIsOnePercentOff) {
   const Computed c(llama());
-  for (const LayerWeight& w : c.layer.weights) {
+  for (const Parameter& w : c.layer.weights) {
     Tensor wrong = c.values[w.grad];
     for (double& element : wrong) element *= 1.01;
     EXPECT_GE(gradient_error(c, w.stored, wrong), 1e-3);

@@ -13,8 +13,8 @@ namespace {
 
 using enum DimName;
 
-const Mesh mesh({{"u", 2}, {"v", 2}, {"w", 2}});
-const Axis u = mesh.axis("u"), v = mesh.axis("v"), w = mesh.axis("w");
+const Mesh mesh({{"u", 2}, {"z", 2}, {"w", 2}});
+const Axis u = mesh.axis("u"), z = mesh.axis("z"), w = mesh.axis("w");
 
 /// An activation [b, L, k, g, e] laid over axes.
 Type value(const Layout& layout, std::int64_t samples = 2) {
@@ -84,81 +84,81 @@ TEST(Exchange, GathersAndCutsEveryDeal) {
     for (const std::int64_t samples : {1, 2}) {
       expect_moves(value(over(L, {u}, deal), samples), value({}, samples));
       expect_moves(value({}, samples), value(over(L, {u}, deal), samples));
-      expect_moves(value(over(L, {u, v}, deal), samples), value(over(L, {u}, deal), samples));
-      expect_moves(value(over(L, {w, v, u}, deal), samples), value({}, samples));
+      expect_moves(value(over(L, {u, z}, deal), samples), value(over(L, {u}, deal), samples));
+      expect_moves(value(over(L, {w, z, u}, deal), samples), value({}, samples));
     }
 }
 
 TEST(Exchange, GathersMixedDealsOnOneDimension) {
-  expect_moves(value({{L, {u, zigzag}}, {L, {v, blocks}}}), value({}));
-  expect_moves(value({{L, {u, zigzag}}, {L, {v, stripes}}, {L, {w, blocks}}}),
+  expect_moves(value({{L, {u, zigzag}}, {L, {z, blocks}}}), value({}));
+  expect_moves(value({{L, {u, zigzag}}, {L, {z, stripes}}, {L, {w, blocks}}}),
                value({{L, {u, zigzag}}}));
-  expect_moves(value({{L, {v, stripes}}, {L, {u, zigzag}}}), value({}));
+  expect_moves(value({{L, {z, stripes}}, {L, {u, zigzag}}}), value({}));
 }
 
 TEST(Exchange, GathersTwoDimensionsAtOnce) {
   expect_moves(value({{DimName::b, {u}}, {L, {w, zigzag}}}), value({}));
-  expect_moves(value({{L, {u, stripes}}, {k, {v}}, {g, {w}}}), value({}));
+  expect_moves(value({{L, {u, stripes}}, {k, {z}}, {g, {w}}}), value({}));
 }
 
 TEST(Exchange, ScattersAndReducesSums) {
   for (const Deal deal : {blocks, zigzag, stripes}) {
     expect_moves(partial(value({}), {u}), value(over(L, {u}, deal)));
-    expect_moves(partial(value({{L, {u, zigzag}}}), {v, w}),
-                 value({{L, {u, zigzag}}, {L, {v, deal}}, {L, {w, deal}}}));
+    expect_moves(partial(value({{L, {u, zigzag}}}), {z, w}),
+                 value({{L, {u, zigzag}}, {L, {z, deal}}, {L, {w, deal}}}));
     expect_moves(partial(value({}), {u, w}), value(over(L, {w, u}, deal)));
   }
-  expect_moves(partial(value({}), {u, v, w}), value({}));
-  expect_moves(partial(value({{k, {v}}}), {w}), value({{k, {v}}}));
+  expect_moves(partial(value({}), {u, z, w}), value({}));
+  expect_moves(partial(value({{k, {z}}}), {w}), value({{k, {z}}}));
 }
 
 TEST(Exchange, ScattersWhileItKeepsAPartOfCopies) {
-  expect_moves(partial(value({}), {v}), value(over(L, {u, v})));
-  expect_moves(partial(value({}), {u}), value(over(L, {u, v})));
-  expect_moves(partial(value({}), {u}), value(over(L, {u, v}, zigzag)));
+  expect_moves(partial(value({}), {z}), value(over(L, {u, z})));
+  expect_moves(partial(value({}), {u}), value(over(L, {u, z})));
+  expect_moves(partial(value({}), {u}), value(over(L, {u, z}, zigzag)));
 }
 
 TEST(Exchange, ExchangesTheSequenceForHeads) {
   for (const Deal ring : {blocks, zigzag, stripes}) {
     const Layout base{{L, {u, ring}}};
-    expect_moves(value(base + over(L, {v, w})), value(base + over(k, {v, w})));
-    expect_moves(value(base + over(k, {v, w})), value(base + over(L, {v, w})));
-    expect_moves(value(base + over(L, {v, w})), value(base + over(k, {w}) + over(g, {v})));
-    expect_moves(value(base + over(k, {w}) + over(g, {v})), value(base + over(L, {v, w})));
+    expect_moves(value(base + over(L, {z, w})), value(base + over(k, {z, w})));
+    expect_moves(value(base + over(k, {z, w})), value(base + over(L, {z, w})));
+    expect_moves(value(base + over(L, {z, w})), value(base + over(k, {w}) + over(g, {z})));
+    expect_moves(value(base + over(k, {w}) + over(g, {z})), value(base + over(L, {z, w})));
   }
-  expect_moves(value(over(L, {v, w}, zigzag)), value(over(k, {v, w})));
-  expect_moves(value(over(k, {v, w})), value(over(L, {v, w}, stripes)));
+  expect_moves(value(over(L, {z, w}, zigzag)), value(over(k, {z, w})));
+  expect_moves(value(over(k, {z, w})), value(over(L, {z, w}, stripes)));
 }
 
 TEST(Exchange, CopiesFewHeadsAndAddsTheirGradients) {
-  expect_moves(value(over(L, {v, w})), value(over(k, {w})));
-  expect_moves(partial(value(over(k, {w})), {v}), value(over(L, {v, w})));
-  expect_moves(partial(value(Layout{{L, {u, zigzag}}, {k, {w}}}), {v}),
-               value({{L, {u, zigzag}}, {L, {v}}, {L, {w}}}));
+  expect_moves(value(over(L, {z, w})), value(over(k, {w})));
+  expect_moves(partial(value(over(k, {w})), {z}), value(over(L, {z, w})));
+  expect_moves(partial(value(Layout{{L, {u, zigzag}}, {k, {w}}}), {z}),
+               value({{L, {u, zigzag}}, {L, {z}}, {L, {w}}}));
 }
 
 TEST(Exchange, GathersAndScattersFlatShardsThatRoundUp) {
   for (const std::int64_t size : {1, 3, 8, 13, 16, 31}) {
     const Dims dims{{d, size}, {e, 1}};
-    expect_moves(flat(dims, {u, v, w}), flat(dims, {}));
-    expect_moves(partial(flat(dims, {}), {u, v, w}), flat(dims, {u, v, w}));
+    expect_moves(flat(dims, {u, z, w}), flat(dims, {}));
+    expect_moves(partial(flat(dims, {}), {u, z, w}), flat(dims, {u, z, w}));
     expect_moves(partial(flat(dims, {}), {u, w}), flat(dims, {u, w}));
     expect_moves(partial(flat(dims, {}), {u, w}), flat(dims, {}));
-    expect_moves(flat(dims, {}), flat(dims, {v, w}));
+    expect_moves(flat(dims, {}), flat(dims, {z, w}));
   }
 }
 
 TEST(Exchange, GathersFlatShardsOfASlice) {
-  const Dims dims{{d, 6}, {i, 10, {{v}}}};
+  const Dims dims{{d, 6}, {i, 10, {{z}}}};
   expect_moves(flat(dims, {u, w}), flat(dims, {}));
   expect_moves(partial(flat(dims, {}), {u, w}), flat(dims, {u, w}));
 }
 
 TEST(Exchange, RefusesFlatShardsThatDoNotNest) {
   const Dims dims{{d, 5}};
-  EXPECT_THROW(exchange_of(flat(dims, {u, v}), flat(dims, {u}), mesh, 0), TypeError);
-  expect_moves(flat({{d, 8}}, {u, v}), flat({{d, 8}}, {u}));
-  expect_moves(partial(flat({{d, 8}}, {u}), {v}), flat({{d, 8}}, {u, v}));
+  EXPECT_THROW(exchange_of(flat(dims, {u, z}), flat(dims, {u}), mesh, 0), TypeError);
+  expect_moves(flat({{d, 8}}, {u, z}), flat({{d, 8}}, {u}));
+  expect_moves(partial(flat({{d, 8}}, {u}), {z}), flat({{d, 8}}, {u, z}));
 }
 
 TEST(Exchange, BoxesOfContiguousSlicesAreSingleRuns) {

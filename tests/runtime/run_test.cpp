@@ -234,14 +234,6 @@ TEST(Run, MixedHalvesEqualOneRank) {
             [](const Place& p) { return tp_sp(p.heads) | local(p.all(), Deal::blocks, ddp()); });
 }
 
-TEST(Run, KeptGathersEqualOneRank) {
-  for_heads({4}, [](const Place& p) {
-    Strategy s = tp_sp(p.heads);
-    s.save_gathered = true;
-    return s;
-  });
-}
-
 TEST(Run, FlatShardsThatRoundUpEqualOneRank) {
   LayerShape shape =
       tiny(Heads::mha);  // every weight has a number of elements that 3 does not divide

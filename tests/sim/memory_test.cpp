@@ -116,7 +116,7 @@ TEST(ModelMemory, OfStatesIsSixteenBytesAParameterAndIsSplitAsWeightsAre) {
   const Layer layer = layer_of("ring_zero3", ranks, small_shape());
   const ModelMemory three = model_memory(layer, 3), two = model_memory(layer, 2);
   std::int64_t stored = 0;
-  for (const LayerWeight& w : layer.weights)
+  for (const Parameter& w : layer.weights)
     stored += local_elements(layer.program.type(w.stored), layer.program.mesh());
   EXPECT_EQ(three.peak_bytes - two.peak_bytes, 16 * stored + saved_by("ring_zero3"));
 }

@@ -1,0 +1,270 @@
+#include "models/layer_writer.h"
+
+#include "models/error.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace ithaca {
+namespace {
+
+using enum DimName;
+
+class LayerWriter {
+ public:
+  LayerWriter(Builder& builder, Weights& weights, const LayerPlan& plan)
+      : n_(plan.shape), s_(plan.strategy), o_(plan.options), b_(builder), w_(weights) {}
+
+  ValueId write(ValueId x) {
+    if (o_.recompute.full)
+      b_.begin_recompute(s_.attention.weights.serve_backward && s_.mlp.weights.serve_backward);
+    const ValueId attn = attention(x);
+    const ValueId r = n_.parallel_residual ? x : b_.add("r", x, attn);
+    const ValueId both = n_.parallel_residual ? b_.add("r", x, attn) : r;
+    const ValueId y = b_.add("y", both, mlp(r));
+    if (o_.recompute.full) b_.end_recompute();
+    return y;
+  }
+
+ private:
+  Dim dim(DimName name) const {
+    switch (name) {
+      case b:
+        return {name, n_.b, {}};
+      case L:
+        return {name, n_.L, {}};
+      case d:
+        return {name, n_.d, {}};
+      case k:
+        return {name, n_.k, {}};
+      case g:
+        return {name, n_.g, {}};
+      case e:
+        return {name, n_.e, {}};
+      case i:
+        return {name, n_.i, {}};
+      case m:
+        return {name, 2, {}};
+      case p:
+        return {name, n_.g + 2, {}};
+      case v:
+      case r:
+        break;
+    }
+    require(false, "a layer has no such dim");
+    return {};
+  }
+  /// Where the gain and shift of a norm are named and kept.
+  struct Gain {
+    const char *gain, *shift;
+    DimName over;
+    const WeightRow& row;
+  };
+  ValueId norm(const char* name, ValueId x, const Gain& g) {
+    Ids in{x, w_.row(g.gain, {dim(g.over)}, uncut(g.row))};
+    const bool layer_norm = n_.norm == Norm::layer && g.over == d;
+    if (layer_norm) in.push_back(w_.row(g.shift, {dim(g.over)}, uncut(g.row)));
+    return b_.normalize(name, layer_norm ? Norm::layer : Norm::rms, in);
+  }
+  static WeightRow uncut(WeightRow row) {
+    row.cut.clear();
+    return row;
+  }
+
+  ValueId attention(ValueId x) {
+    const AttentionTable& t = s_.attention;
+    const ValueId x1 = b_.move(norm("x1", x, {"norm1", "norm1_shift", d, t.weights}), t.in);
+    Ids qkv = n_.fused_qkv ? packed_qkv(x1) : separate_qkv(x1);
+    if (n_.qk_norm) {
+      qkv[0] = norm("q", qkv[0], {"q_norm", "", e, t.weights});
+      qkv[1] = norm("k", qkv[1], {"k_norm", "", e, t.weights});
+    }
+    for (std::size_t j = 0; n_.rope && j < 2; ++j)
+      qkv[j] = b_.rope(j == 0 ? "q" : "k", qkv[j], n_.rope_theta);
+    const ValueId q = b_.move(qkv[0], t.q), key = b_.move(qkv[1], t.kv), v = b_.move(qkv[2], t.kv);
+    if (t.keep_kv) {
+      b_.keep(key);
+      b_.keep(v);
+    }
+    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring) : b_.attend(q, key, v, {});
+    const ValueId o = b_.move(o_lse[0], t.context);
+    const ValueId wo = w_.matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
+    const ValueId attn = b_.einsum("attn", o, wo, {b, L, d});
+    return leave(attn, n_.o_bias ? "bo" : nullptr,
+                 {"norm1_post", "norm1_post_shift", d, t.weights});
+  }
+
+  Ids packed_qkv(ValueId x1) {
+    const WeightRow& w = s_.attention.weights;
+    const ValueId wqkv = w_.matrix("wqkv", {dim(d), dim(k), dim(p), dim(e)}, w);
+    ValueId qkv = b_.einsum("qkv", x1, wqkv, {b, L, k, p, e});
+    if (n_.qkv_bias) qkv = b_.bias("qkv", qkv, w_.row("bqkv", {dim(k), dim(p), dim(e)}, w));
+    return b_.split_qkv(qkv, n_.g);
+  }
+
+  Ids separate_qkv(ValueId x1) {
+    const WeightRow& w = s_.attention.weights;
+    const auto project = [&](const char* name, const char* matrix,
+                             std::initializer_list<Dim> in_out,
+                             std::initializer_list<DimName> out) {
+      return b_.einsum(name, x1, w_.matrix(matrix, in_out, w), out);
+    };
+    Ids qkv{project("q", "wq", {dim(d), dim(k), dim(g), dim(e)}, {b, L, k, g, e}),
+            project("k", "wk", {dim(d), dim(k), dim(e)}, {b, L, k, e}),
+            project("v", "wv", {dim(d), dim(k), dim(e)}, {b, L, k, e})};
+    if (!n_.qkv_bias) return qkv;
+    qkv[0] = b_.bias("q", qkv[0], w_.row("bq", {dim(k), dim(g), dim(e)}, w));
+    qkv[1] = b_.bias("k", qkv[1], w_.row("bk", {dim(k), dim(e)}, w));
+    qkv[2] = b_.bias("v", qkv[2], w_.row("bv", {dim(k), dim(e)}, w));
+    return qkv;
+  }
+
+  ValueId mlp(ValueId r) {
+    const MlpTable& t = s_.mlp;
+    const ValueId x2 = b_.move(norm("x2", r, {"norm2", "norm2_shift", d, t.weights}), t.in);
+    const std::int64_t tokens = local_size(*b_.type(x2).find(L), b_.program().mesh());
+    const std::int64_t tiles = std::min(o_.mlp_tiles, tokens);
+    const ValueId y = tiles > 1 ? tiled_mlp(x2, tokens, tiles) : products(x2, {});
+    return leave(y, n_.mlp_bias ? "b_down" : nullptr,
+                 {"norm2_post", "norm2_post_shift", d, t.weights});
+  }
+
+  /// Weights of the MLP: up and its bias, down; made when first asked for, so that each is gathered where it is used.
+  struct MlpWeights {
+    ValueId up = no_value, bias = no_value, down = no_value;
+  };
+  void need_up(MlpWeights& w) {
+    if (w.up != no_value) return;
+    const WeightRow& row = s_.mlp.weights;
+    const bool gated = n_.gates() == 2;
+    w.up = gated ? w_.matrix("w_up", {dim(d), dim(m), dim(i)}, row)
+                 : w_.matrix("w_up", {dim(d), dim(i)}, row);
+    if (n_.mlp_bias)
+      w.bias = gated ? w_.row("b_up", {dim(m), dim(i)}, row) : w_.row("b_up", {dim(i)}, row);
+  }
+  void need_down(MlpWeights& w) {
+    if (w.down == no_value) w.down = w_.matrix("w_down", {dim(i), dim(d)}, s_.mlp.weights);
+  }
+
+  ValueId products(ValueId x2, MlpWeights w) {
+    need_up(w);
+    ValueId up = n_.gates() == 2 ? b_.einsum("up", x2, w.up, {b, L, m, i})
+                                 : b_.einsum("up", x2, w.up, {b, L, i});
+    if (n_.mlp_bias) up = b_.bias("up", up, w.bias);
+    const ValueId act = b_.activate("act", n_.act, up);
+    need_down(w);
+    return b_.einsum("mlp", act, w.down, {b, L, d});
+  }
+
+  /// Tile by tile, each computed again for its gradient: only one tile's inner activations ever live.
+  ValueId tiled_mlp(ValueId x2, std::int64_t tokens, std::int64_t tiles) {
+    MlpWeights w;
+    need_up(w);
+    need_down(w);
+    const std::int64_t most = (tokens + tiles - 1) / tiles;
+    ValueId whole = no_value;
+    for (std::int64_t begin = 0; begin < tokens; begin += most) {
+      const std::int64_t count = std::min(most, tokens - begin);
+      b_.begin_recompute(true);
+      const ValueId y = products(b_.slice(x2, {L, begin, count}), w);
+      b_.end_recompute();
+      Type of = b_.type(y);
+      *std::ranges::find(of.dims, L, &Dim::name) = *b_.type(x2).find(L);
+      whole = b_.put(whole, y, {L, begin, count}, of);
+    }
+    return whole;
+  }
+
+  /// From a half back to the residual stream.
+  ValueId leave(ValueId v, const char* bias, const Gain& post_norm) {
+    const std::string name = b_.value(v).name;
+    v = b_.move(v, s_.residual);
+    if (bias != nullptr) v = b_.bias(name, v, w_.row(bias, {dim(d)}, uncut(post_norm.row)));
+    return n_.post_norms ? norm(name.c_str(), v, post_norm) : v;
+  }
+
+  const LayerShape& n_;
+  const Strategy& s_;
+  const LayerOptions& o_;
+  Builder& b_;
+  Weights& w_;
+};
+
+Layout real(const Layout& layout, const Mesh& mesh) {
+  Layout kept;
+  for (const Placement& p : layout)
+    if (mesh.ranks(p.cut.axis) > 1) kept.push_back(p);
+  return kept;
+}
+
+AxisList real(const AxisList& axes, const Mesh& mesh) {
+  AxisList kept;
+  for (const Axis axis : axes)
+    if (mesh.ranks(axis) > 1) kept.push_back(axis);
+  return kept;
+}
+
+WeightRow real(WeightRow row, const Mesh& mesh) {
+  row.cut = real(row.cut, mesh);
+  row.flat = real(row.flat, mesh);
+  row.state = real(row.state, mesh);
+  row.scatter = real(row.scatter, mesh);
+  return row;
+}
+
+}  // namespace
+
+ValueId Weights::keep(const char* name, const Type& stored, const WeightRow& row) {
+  all_.push_back({prefix_ + name, b_.input(name, stored, Role::weight), no_value, no_value, times_,
+                  true, row});
+  return all_.back().stored;
+}
+
+ValueId Weights::matrix(const char* name, std::initializer_list<Dim> dims, const WeightRow& row) {
+  const Type used = laid({dtype_, dims, {}, {}}, row.cut);
+  Type stored = used;
+  stored.flat = row.flat;
+  const ValueId whole = b_.move(keep(name, stored, row), used);
+  if (row.keep) b_.keep(whole);
+  return whole;
+}
+
+ValueId Weights::row(const char* name, std::initializer_list<Dim> dims, const WeightRow& row) {
+  WeightRow small = row;
+  small.flat.clear();
+  return keep(name, laid({dtype_, dims, {}, {}}, row.cut), small);
+}
+
+ValueId write_layer(Builder& builder, Weights& weights, ValueId x, const LayerPlan& plan) {
+  return LayerWriter(builder, weights, plan).write(x);
+}
+
+Strategy real(const Strategy& s, const Mesh& mesh) {
+  const AttentionTable& t = s.attention;
+  const bool walks = t.ring && mesh.ranks(t.ring->axis) > 1;
+  return {real(s.residual, mesh),
+          {real(t.in, mesh), real(t.q, mesh), real(t.kv, mesh), real(t.context, mesh),
+           real(t.weights, mesh), walks ? t.ring : std::nullopt, t.keep_kv},
+          {real(s.mlp.in, mesh), real(s.mlp.weights, mesh)}};
+}
+
+void check_sizes(const LayerShape& n, const Mesh& mesh) {
+  for (const auto& [name, size] :
+       {std::pair{b, n.b}, {L, n.L}, {d, n.d}, {k, n.k}, {g, n.g}, {e, n.e}, {i, n.i}})
+    if (size < 1)
+      throw TypeError("shape", fmt::format("{}: expected at least 1, got {}", name_of(name), size));
+  const auto tokens = static_cast<double>(n.b) * static_cast<double>(n.L),
+             c = static_cast<double>(n.k) * static_cast<double>(n.e);
+  const auto a = c * static_cast<double>(n.g), hidden = static_cast<double>(n.d);
+  const double weights = 2 * hidden * (a + c) + 3 * hidden * static_cast<double>(n.i);
+  const double operations = tokens * (8 * weights + 18 * a * static_cast<double>(n.L));
+  if (const double each = operations / mesh.ranks(); each >= 0x1p63)
+    throw TypeError(
+        "shape",
+        fmt::format("expected a layer of fewer than 2^63 operations a rank, got {:.3g}, use "
+                    "fewer tokens",
+                    each));
+}
+
+}  // namespace ithaca

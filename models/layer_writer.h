@@ -1,0 +1,49 @@
+// models/layer_writer.h -- writes a transformer layer into a program: the one description of the layer.
+//
+// Forward: x + attention(norm(x)), then r + mlp(norm(r)); the strategy's table says where each value lies and the
+// backward is derived.
+#pragma once
+
+#include "models/layer.h"
+
+namespace ithaca {
+
+/// Makes the weights of a program and remembers them, named `prefix` and what they are.
+class Weights {
+ public:
+  Weights(Builder& builder, DType dtype, std::vector<Parameter>& all)
+      : b_(builder), dtype_(dtype), all_(all) {}
+
+  /// What is made next is named `text` and its own name, and stands for `times` equal ones.
+  void begin(std::string text, std::int64_t times = 1) {
+    prefix_ = std::move(text);
+    times_ = times;
+  }
+  /// A matrix as it is used; at rest it may be a flat shard.
+  ValueId matrix(const char* name, std::initializer_list<Dim> dims, const WeightRow& row);
+  /// A gain or bias: small, never sharded flat.
+  ValueId row(const char* name, std::initializer_list<Dim> dims, const WeightRow& row);
+
+ private:
+  ValueId keep(const char* name, const Type& stored, const WeightRow& row);
+
+  Builder& b_;
+  DType dtype_;
+  std::vector<Parameter>& all_;
+  std::string prefix_;
+  std::int64_t times_ = 1;
+};
+
+/// Appends the forward of a layer on `x`, which lies as the strategy's residual; returns y, which does too.
+ValueId write_layer(Builder&, Weights&, ValueId x, const LayerPlan&);
+
+/// Called when the gradient of `p` is complete: brings it to where micro-batches leave it and adds it to what was
+/// there before.
+ValueId finish_gradient(Builder&, Parameter& p, ValueId gradient, const LayerOptions&);
+
+/// Axes of one rank lay nothing out: without them a strategy on one GPU is no strategy.
+Strategy real(const Strategy&, const Mesh&);
+/// Sizes are at least one, and what one rank would compute can be counted in 64 bits; TypeError otherwise.
+void check_sizes(const LayerShape&, const Mesh&);
+
+}  // namespace ithaca

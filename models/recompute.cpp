@@ -1,0 +1,53 @@
+#include "models/recompute.h"
+
+#include "models/error.h"
+#include "models/nearest.h"
+
+#include <array>
+#include <fmt/format.h>
+
+namespace ithaca {
+namespace {
+
+constexpr std::array classes{std::pair{"norm", &Recompute::norm}, std::pair{"act", &Recompute::act},
+                             std::pair{"up", &Recompute::up}};
+
+}  // namespace
+
+bool Recompute::selects(const Program& p, const Step& step) const {
+  if (std::holds_alternative<Normalize>(step.op)) return norm;
+  if (std::holds_alternative<Activate>(step.op)) return act;
+  return up && p[step.out[0]].name == "up";
+}
+
+std::string text_of(const Recompute& recompute) {
+  if (recompute.full) return "full";
+  std::string text;
+  for (const auto& [name, member] : classes)
+    if (recompute.*member) text += fmt::format("{}{}", text.empty() ? "" : "+", name);
+  return text.empty() ? "none" : text;
+}
+
+Recompute parse_recompute(std::string_view text, const std::string& key) {
+  if (text == "none") return {};
+  if (text == "full") return {true};
+  Recompute recompute;
+  if (text == "selective") {
+    recompute.norm = recompute.act = true;
+    return recompute;
+  }
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('+', at), text.size());
+    bool known = false;
+    for (const auto& [name, member] : classes)
+      if (text.substr(at, end - at) == name) known = recompute.*member = true;
+    if (!known)
+      throw InputError(key, fmt::format("expected none, full, selective or classes such as "
+                                        "norm+act+up, got {}",
+                                        in_quotes(text)));
+    at = end + 1;
+  }
+  return recompute;
+}
+
+}  // namespace ithaca

@@ -1,0 +1,43 @@
+// models/rewriter.h -- a program step by step into a new one, with copies between memories put in.
+#pragma once
+
+#include "models/program.h"
+
+#include <map>
+#include <vector>
+
+namespace ithaca {
+
+class Rewriter {
+ public:
+  explicit Rewriter(Program program) : program_(std::move(program)), old_(program_.steps_) {
+    program_.steps_.clear();
+  }
+  std::int64_t steps() const { return static_cast<std::int64_t>(old_.size()); }
+  /// The next old step, reading values by what `instead` has for them.
+  void keep(const std::map<ValueId, ValueId>& instead) {
+    Step step = old_[next_++];
+    for (ValueId& v : step.in)
+      if (const auto it = instead.find(v); it != instead.end()) v = it->second;
+    program_.steps_.push_back(std::move(step));
+  }
+  /// A copy of v in the other memory; it belongs to the layer of the old step beside it.
+  ValueId copy(ValueId v, bool to_host) {
+    const Step& beside = old_[to_host ? next_ - 1 : next_];
+    Value value = program_.values_[v];
+    value.on_host = to_host;
+    program_.values_.push_back(std::move(value));
+    const auto made = static_cast<ValueId>(program_.values_.size() - 1);
+    program_.steps_.push_back(
+        {Copy{to_host}, {v}, {made}, beside.phase, beside.layer, beside.times});
+    return made;
+  }
+  Program program() && { return std::move(program_); }
+
+ private:
+  Program program_;
+  std::vector<Step> old_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace ithaca

@@ -1,0 +1,54 @@
+// models/step.h -- a whole micro-batch of a model as one program: embedding, layers, cross entropy, and back.
+//
+// The ends are token-wise products like the MLP: they lie as its table says, the vocabulary cut where the
+// intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from outside, one
+// over the valid tokens of the whole optimizer step, so that every reduction is a sum.  The head is differentiated as
+// it goes, tile by tile: logits of one tile are all that ever live (as fused linear cross entropy does).
+// Equal layers are written twice, the first standing for all but the last, unless the program is to run.
+#pragma once
+
+#include "models/layer.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace ithaca {
+
+/// Equal layers in a row.
+struct LayerRun {
+  LayerShape shape;
+  Strategy strategy;
+  std::int64_t times = 1;
+};
+
+struct StepShape {
+  std::vector<LayerRun> runs;  ///< b and L the same in all
+  std::int64_t vocabulary = 0;
+  bool tied = false;  ///< one table embeds tokens and makes logits
+};
+
+struct StepOptions {
+  LayerOptions layer;
+  std::int64_t loss_tiles = 1;  ///< runs of tokens the head works through
+  bool f32_logits = false;      ///< logits are cast to f32 before the loss, as transformers does
+  bool offload = false;         ///< inputs of recomputed layers wait in host memory
+  bool unrolled = false;        ///< every layer written out: to run it
+};
+
+struct MicroBatch {
+  Program program;
+  ValueId tokens, labels;    ///< i64 [b L]; labels outside the vocabulary do not count
+  ValueId loss;              ///< sum over valid tokens, on every rank
+  ValueId dloss = no_value;  ///< no_value in a forward-only program
+  std::vector<Parameter> parameters;
+  std::vector<ValueId> layer_inputs;  ///< the residual stream where each layer begins
+};
+
+/// Throws TypeError when a strategy is impossible for the shape.
+MicroBatch micro_batch(const StepShape&, const Mesh&, const StepOptions& = {});
+
+/// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's
+/// make-vocab-size-divisible-by).
+constexpr std::int64_t vocabulary_multiple = 128;
+
+}  // namespace ithaca

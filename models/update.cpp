@@ -1,0 +1,157 @@
+#include "models/update.h"
+
+#include "models/layer_writer.h"
+
+#include <algorithm>
+
+namespace ithaca {
+namespace {
+
+Type without_partial(Type t, const AxisList& axes) {
+  t.partial.erase(std::remove_if(t.partial.begin(), t.partial.end(),
+                                 [&](Axis axis) { return contains(axes, axis); }),
+                  t.partial.end());
+  return t;
+}
+
+class UpdateWriter {
+ public:
+  UpdateWriter(const Program& micro_batch, std::span<const Parameter> parameters,
+               const UpdateOptions& options)
+      : p_(micro_batch), parameters_(parameters), o_(options), b_(micro_batch.mesh()) {
+    b_.phase(Phase::update);
+  }
+
+  Update write() && {
+    update_.t = b_.input("t", scalar(), Role::activation);
+    update_.slots.resize(parameters_.size());
+    std::vector<ValueId> gradients;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) gradients.push_back(reduced(i));
+    const ValueId factor = clip(gradients);
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (gradients[i] != no_value) step(i, gradients[i], factor);
+    update_.program = std::move(b_).build();
+    return std::move(update_);
+  }
+
+ private:
+  static Type scalar() { return {DType::f32, {}, {}, {}}; }
+
+  ValueId reduced(std::size_t i) {
+    const Parameter& p = parameters_[i];
+    if (p.grad == no_value) return no_value;
+    const Value& grad = p_[p.grad];
+    const ValueId g = b_.input(grad.name, grad.type, Role::weight_gradient);
+    update_.slots[i].grad = g;
+    const bool travels = !grad.type.partial.empty();
+    const ValueId sent = travels && o_.reduction ? b_.cast(g, *o_.reduction) : g;
+    return reduce_gradient(b_, sent, state_type(p_, p), p.row);
+  }
+
+  /// The factor that keeps the norm of all gradients together within bounds; 1 without clipping.
+  ValueId clip(const std::vector<ValueId>& gradients) {
+    if (o_.clip_norm <= 0) return no_value;
+    std::vector<ValueId> sums;  // one for each way to lie
+    for (const ValueId g : gradients) {
+      if (g == no_value) continue;
+      const ValueId square = b_.squared_norm(g);
+      const auto same = [&](ValueId v) { return b_.type(v) == b_.type(square); };
+      const auto it = std::ranges::find_if(sums, same);
+      if (it == sums.end())
+        sums.push_back(square);
+      else
+        *it = b_.add("norm2", *it, square);
+    }
+    ValueId total = no_value;
+    for (const ValueId sum : sums) {
+      const ValueId whole = b_.move(sum, scalar());
+      total = total == no_value ? whole : b_.add("norm2", total, whole);
+    }
+    if (total == no_value) return no_value;
+    b_.output(update_.squared_norm = total);
+    return b_.clip_factor(total, o_.clip_norm);
+  }
+
+  const std::string& name_of(std::size_t i) const { return p_[parameters_[i].stored].name; }
+  ValueId state(const char* what, std::size_t i, DType dtype) {
+    Type t = state_type(p_, parameters_[i]);
+    t.dtype = dtype;
+    const ValueId v = b_.input(name_of(i) + what, t, Role::weight);
+    if (o_.on_host) b_.place_on_host(v);
+    return v;
+  }
+
+  void step(std::size_t i, ValueId gradient, ValueId factor) {
+    UpdateSlot& s = update_.slots[i];
+    const Type stored = p_.type(parameters_[i].stored);
+    ValueId weight = no_value;
+    if (o_.recipe.master) {
+      weight = s.master.in = state(".master", i, DType::f32);
+    } else {
+      s.stored.in = b_.input(name_of(i), stored, Role::weight);
+      weight = b_.move(s.stored.in, state_type(p_, parameters_[i]));
+    }
+    s.m.in = state(".m", i, o_.recipe.moments);
+    s.v.in = state(".v", i, o_.recipe.moments);
+    if (o_.on_host) {
+      gradient = b_.copy(gradient, true);
+      if (!o_.recipe.master) weight = b_.copy(weight, true);
+    }
+    Ids in{weight, s.m.in, s.v.in, gradient, update_.t};
+    if (factor != no_value) in.push_back(factor);
+    const Ids out = b_.adam(in, o_.adam);
+    const auto keep = [&](UpdateSlot::Ends& ends, ValueId v) { b_.output(ends.out = v); };
+    keep(s.m, out[1]);
+    keep(s.v, out[2]);
+    if (o_.recipe.master) keep(s.master, out[0]);
+    ValueId used = b_.cast(out[0], stored.dtype);
+    if (o_.on_host) used = b_.copy(used, false);
+    keep(s.stored, b_.move(used, stored));
+  }
+
+  const Program& p_;
+  std::span<const Parameter> parameters_;
+  const UpdateOptions& o_;
+  Builder b_;
+  Update update_;
+};
+
+}  // namespace
+
+Type state_type(const Program& p, const Parameter& parameter) {
+  Type t = p.type(parameter.stored);
+  t.flat = t.flat + parameter.row.state;
+  return t;
+}
+
+ValueId reduce_gradient(Builder& b, ValueId gradient, Type state, const WeightRow& row) {
+  state.dtype = b.type(gradient).dtype;
+  if (row.all_reduce) gradient = b.move(gradient, dual(b.type(gradient)));
+  return b.move(gradient, state);
+}
+
+ValueId finish_gradient(Builder& b, Parameter& p, ValueId gradient, const LayerOptions& options) {
+  const AxisList& axes = p.row.scatter;
+  if (!axes.empty()) {
+    const ValueId sent = options.reduction ? b.cast(gradient, *options.reduction) : gradient;
+    Type shard = without_partial(b.type(sent), axes);
+    const ValueId whole = p.row.all_reduce ? b.move(sent, shard) : sent;
+    shard.flat = shard.flat + axes;
+    gradient = b.move(whole, shard);
+  }
+  if (options.gradient) gradient = b.cast(gradient, *options.gradient);
+  b.role(gradient, Role::weight_gradient);
+  if (options.accumulate) {
+    p.sum = b.input(b.value(gradient).name, b.type(gradient), Role::weight_gradient);
+    gradient = b.add(b.value(gradient).name, p.sum, gradient);
+    b.role(gradient, Role::weight_gradient);
+  }
+  return gradient;
+}
+
+Update update_program(const Program& micro_batch, std::span<const Parameter> parameters,
+                      const UpdateOptions& options) {
+  return UpdateWriter(micro_batch, parameters, options).write();
+}
+
+}  // namespace ithaca

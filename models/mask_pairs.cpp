@@ -50,76 +50,79 @@ std::int64_t document_pairs(const Mask& mask, const Runs& q, const Runs& k) {
   return pairs;
 }
 
-/// How many elements of the runs lie in each block.
-std::vector<std::int64_t> by_block(const Runs& runs, std::int64_t block, std::size_t blocks) {
-  std::vector<std::int64_t> counts(blocks);
-  for (const Run& run : runs) {
-    if (run.count == 0) continue;
-    for (std::int64_t n = run.first / block; n <= last_of(run) / block; ++n)
-      counts[static_cast<std::size_t>(n)] += clip(run, n * block, (n + 1) * block).count;
-  }
-  return counts;
+struct InBlock {
+  std::int64_t block, count;
+};
+
+/// How many elements of the runs lie in which block, in order of blocks.
+std::vector<InBlock> by_block(const Runs& runs, std::int64_t block) {
+  std::vector<InBlock> held;
+  for (const Run& run : runs)
+    for (std::int64_t i = 0; i < run.count;) {
+      const std::int64_t at = run.first + i * run.stride, n = at / block;
+      const std::int64_t inside = ((n + 1) * block - at + run.stride - 1) / run.stride;
+      held.push_back({n, std::min(inside, run.count - i)});
+      i += inside;
+    }
+  if (!std::ranges::is_sorted(held, {}, &InBlock::block))
+    std::ranges::sort(held, {}, &InBlock::block);
+  return held;
 }
 
 /// Pairs of a query and a key of the same block.
 std::int64_t diagonal_pairs(const Runs& q, const Runs& k, std::int64_t block) {
   std::int64_t pairs = 0;
   for_each_meeting(q, k, [&](const Run& a, const Run& b, std::int64_t low, std::int64_t high) {
-    for (std::int64_t n = low / block; n <= high / block; ++n)
-      pairs +=
-          causal_pairs(clip(a, n * block, (n + 1) * block), clip(b, n * block, (n + 1) * block));
+    const auto within = [&](std::int64_t n) {
+      return causal_pairs(clip(a, n * block, (n + 1) * block), clip(b, n * block, (n + 1) * block));
+    };
+    std::int64_t n = low / block;
+    const std::int64_t last = high / block;
+    // Where strides divide a block, all blocks but the first and the last are alike.
+    if (block % a.stride == 0 && block % b.stride == 0 && last - n > 2) {
+      pairs += within(n) + (last - n - 1) * within(n + 1);
+      n = last;
+    }
+    for (; n <= last; ++n) pairs += within(n);
   });
   return pairs;
 }
 
-/// Keys of earlier blocks that the queries of each block see, given the keys by block.
-std::vector<std::int64_t> seen_fixed(const Mask& mask, const std::vector<std::int64_t>& keys) {
-  const auto local = static_cast<std::size_t>(mask.size(1)),
-             global = static_cast<std::size_t>(mask.size(2));
-  std::vector<std::int64_t> seen(keys.size());
-  std::int64_t of_windows = 0, of_own = 0, next = 0;  // global in earlier windows; in this one
-  for (std::size_t n = 0; n < keys.size(); ++n) {
-    if (n % local == 0) {
-      of_windows += next;
-      of_own = next = 0;
-    }
-    seen[n] = of_windows + of_own;
-    of_own += keys[n];
-    if (n % local >= local - global) next += keys[n];
-  }
-  return seen;
-}
+/// Which earlier blocks a block sees: all from near(block) on, and before that the selected ones of its residue.
+struct BlockPattern {
+  bool fixed;
+  std::int64_t local, third;
 
-std::vector<std::int64_t> seen_strided(const Mask& mask, const std::vector<std::int64_t>& keys) {
-  const auto local = static_cast<std::size_t>(mask.size(1)),
-             stride = static_cast<std::size_t>(mask.size(2));
-  const std::size_t far =
-      (local + stride - 1) / stride * stride;  // the first beyond the local ones
-  std::vector<std::int64_t> seen(keys.size()), back(keys);
-  std::int64_t near = 0;
-  for (std::size_t n = 0; n < keys.size(); ++n) {
-    if (n >= stride) back[n] += back[n - stride];
-    seen[n] = near + (n >= far ? back[n - far] : 0);
-    near += keys[n];
-    if (n + 1 >= local) near -= keys[n + 1 - local];
+  std::int64_t near(std::int64_t n) const {
+    return fixed ? n / local * local : std::max<std::int64_t>(0, n - local + 1);
   }
-  return seen;
+  bool selected(std::int64_t n) const { return !fixed || n % local >= local - third; }
+  std::size_t residues() const { return fixed ? 1 : static_cast<std::size_t>(third); }
+};
+
+/// Pairs of a query and a key of an earlier block, in one sweep over the queries.
+std::int64_t earlier_pairs(const BlockPattern& pattern, const std::vector<InBlock>& queries,
+                           const std::vector<InBlock>& keys) {
+  std::vector<std::int64_t> far(pattern.residues());
+  const auto residue = [&](std::int64_t n) { return static_cast<std::size_t>(n) % far.size(); };
+  std::int64_t pairs = 0, near = 0;
+  auto ahead = keys.begin(), behind = keys.begin();  // near are the keys between
+  for (const InBlock& q : queries) {
+    for (; ahead != keys.end() && ahead->block < q.block; ++ahead) near += ahead->count;
+    for (; behind != ahead && behind->block < pattern.near(q.block); ++behind) {
+      near -= behind->count;
+      if (pattern.selected(behind->block)) far[residue(behind->block)] += behind->count;
+    }
+    pairs += q.count * (near + far[residue(q.block)]);
+  }
+  return pairs;
 }
 
 std::int64_t block_pairs(const Mask& mask, const Runs& q, const Runs& k) {
   const std::int64_t block = mask.size(0);
-  std::int64_t blocks = 0;
-  for (const Runs* const runs : {&q, &k})
-    for (const Run& run : *runs)
-      if (run.count > 0) blocks = std::max(blocks, last_of(run) / block + 1);
-  const auto parts = static_cast<std::size_t>(blocks);
-  const std::vector<std::int64_t> queries = by_block(q, block, parts),
-                                  keys = by_block(k, block, parts);
-  const std::vector<std::int64_t> seen =
-      mask.kind() == MaskKind::fixed ? seen_fixed(mask, keys) : seen_strided(mask, keys);
-  std::int64_t pairs = diagonal_pairs(q, k, block);
-  for (std::size_t n = 0; n < parts; ++n) pairs += queries[n] * seen[n];
-  return pairs;
+  const BlockPattern pattern{mask.kind() == MaskKind::fixed, mask.size(1), mask.size(2)};
+  return diagonal_pairs(q, k, block) +
+         earlier_pairs(pattern, by_block(q, block), by_block(k, block));
 }
 
 }  // namespace

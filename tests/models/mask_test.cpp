@@ -207,7 +207,7 @@ TEST(MaskedPairs, EqualBruteForceOnRandomRuns) {
   };
   const auto random_runs = [&] {
     Runs runs(static_cast<std::size_t>(1 + below(3)));
-    for (Run& run : runs) run = {below(60), 1 + below(9), below(16)};
+    for (ithaca::Run& run : runs) run = {below(60), 1 + below(9), below(16)};
     return runs;
   };
   for (int i = 0; i < 300; ++i) {

@@ -58,21 +58,21 @@ void attend_row(const Operands& x, std::int64_t sample, std::int64_t head, std::
                 const std::vector<std::int64_t>& keys, Reference& y) {
   const auto e = static_cast<std::size_t>(x.n.e);
   const double scale = 1 / std::sqrt(static_cast<double>(x.n.e));
-  Tensor s, dp;
+  Tensor p, dp;
   for (const std::int64_t c : keys) {
-    s.push_back(scale * dot(x.q, row * e, x.k, x.key(sample, c, head), x.n.e));
+    p.push_back(std::exp(scale * dot(x.q, row * e, x.k, x.key(sample, c, head), x.n.e)));
     dp.push_back(dot(x.d_o, row * e, x.v, x.key(sample, c, head), x.n.e));
   }
-  double sum = 0, mean = 0;
-  for (const double score : s) sum += std::exp(score);
+  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
   y.lse[row] = std::log(sum);
-  for (std::size_t c = 0; c < s.size(); ++c) mean += std::exp(s[c]) / sum * dp[c];
-  for (std::size_t c = 0; c < s.size(); ++c) {
-    const double p = std::exp(s[c]) / sum, ds = p * (dp[c] - mean);
+  for (double& weight : p) weight /= sum;
+  const double mean = std::inner_product(p.begin(), p.end(), dp.begin(), 0.0);
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    const double ds = p[c] * (dp[c] - mean);
     const std::size_t at = x.key(sample, keys[c], head);
     for (std::size_t j = 0; j < e; ++j) {
-      y.o[row * e + j] += p * x.v[at + j];
-      y.dv[at + j] += p * x.d_o[row * e + j];
+      y.o[row * e + j] += p[c] * x.v[at + j];
+      y.dv[at + j] += p[c] * x.d_o[row * e + j];
       y.dq[row * e + j] += scale * ds * x.k[at + j];
       y.dk[at + j] += scale * ds * x.q[row * e + j];
     }

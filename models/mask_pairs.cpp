@@ -57,6 +57,10 @@ struct InBlock {
 /// How many elements of the runs lie in which block, in order of blocks.
 std::vector<InBlock> by_block(const Runs& runs, std::int64_t block) {
   std::vector<InBlock> held;
+  std::int64_t most = 0;
+  for (const Run& run : runs)
+    if (run.count > 0) most += std::min(run.count, (last_of(run) - run.first) / block + 2);
+  held.reserve(static_cast<std::size_t>(most));
   for (const Run& run : runs)
     for (std::int64_t i = 0; i < run.count;) {
       const std::int64_t at = run.first + i * run.stride, n = at / block;

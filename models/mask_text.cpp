@@ -86,8 +86,9 @@ Mask drawn(const std::vector<std::string_view>& parts) {
 
 Mask documents(const std::vector<std::string_view>& parts) {
   if (parts[0].find('=') != std::string_view::npos) return drawn(parts);
-  std::vector<std::int64_t> lengths;
-  for (const std::string_view part : parts) lengths.push_back(tokens(part));
+  std::vector<std::int64_t> lengths(parts.size());
+  std::ranges::transform(parts, lengths.begin(),
+                         [](std::string_view part) { return tokens(part); });
   return Mask::documents(lengths);
 }
 
@@ -146,8 +147,8 @@ Mask parse_mask(std::string_view text, std::int64_t L, const Place& place, std::
   const std::size_t colon = std::min(text.find(':'), text.size());
   const auto form = std::ranges::find(forms, text.substr(0, colon), &Form::name);
   if (form == forms.end()) {
-    std::vector<std::string> names;
-    for (const Form& f : forms) names.emplace_back(f.name);
+    std::vector<std::string> names(forms.size());
+    std::ranges::transform(forms, names.begin(), &Form::name);
     throw InputError(place, key,
                      fmt::format("expected {}, got {}{}", fmt::join(names, ", "), in_quotes(text),
                                  did_you_mean(text.substr(0, colon), names)));

@@ -19,6 +19,7 @@ namespace {
 struct Cost {
   Job job;
   PricedStrategy priced;
+  AttentionLoad attention;  ///< one layer
 };
 
 Json memory_json(const Cost& c) {
@@ -40,6 +41,7 @@ Json json_of(const Cost& c) {
   return {{"schema", "ithaca/1"},
           {"model", c.job.model},
           {"shape", shape_json(c.job.shape)},
+          {"mask", to_string(c.job.shape.mask)},
           {"layers", c.job.layers},
           {"cluster", c.job.cluster.name},
           {"strategy", p.arrangement.name},
@@ -52,6 +54,7 @@ Json json_of(const Cost& c) {
           {"collectives", collectives_json(p.count, p.update, p.arrangement.mesh)},
           {"sent_bytes", sent_json(p.count.sent_bytes())},
           {"flops", p.count.flops()},
+          {"attention_imbalance", c.attention.imbalance()},
           {"memory", memory_json(c)},
           {"time",
            {{"step_s", t.step_s},
@@ -92,6 +95,12 @@ std::string time_text(const Cost& c) {
   return table.text(2);
 }
 
+std::string attention_text(const AttentionLoad& a) {
+  return fmt::format("  attention: {}FLOP on the busiest rank, {}FLOP on average, {:.2f} x\n\n",
+                     decimal_count(static_cast<double>(a.busiest_flops)),
+                     decimal_count(a.mean_flops), a.imbalance());
+}
+
 std::string text_of(const Cost& c) {
   const PricedStrategy& p = c.priced;
   const SentBytes sent = p.count.sent_bytes();
@@ -103,10 +112,10 @@ std::string text_of(const Cost& c) {
       fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
   text += collectives_text(p.count, p.arrangement.mesh);
   text +=
-      fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n\n",
+      fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n",
                   decimal_bytes(sent.activation), decimal_bytes(sent.weight),
                   decimal_bytes(sent.total()), decimal_count(static_cast<double>(p.count.flops())));
-  text += memory_text(c) + '\n' + time_text(c);
+  text += attention_text(c.attention) + memory_text(c) + '\n' + time_text(c);
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
@@ -148,7 +157,9 @@ class CostVerb : public Verb {
     }
     const Job job = job_of(o_, console);
     if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus, job.shape);
-    const Cost cost{job, price(job, o_.strategy, mesh, recompute)};
+    const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
+    const Layer layer = layer_of(job, priced.arrangement, recompute);
+    const Cost cost{job, priced, attention_load(layer.program)};
     console.note("layers only: embedding, LM head and loss are not priced yet");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
     if (!timeline_.empty()) write_timeline(cost, console);

@@ -119,6 +119,10 @@ void add_model_options(CLI::App& app, Options& o) {
   add("-L,--seq", o.seq, "TOKENS", "tokens of a sample; 128k = 131072");
   add("--batch", o.batch, "N", "samples in one micro-batch (1)");
   add("--layers", o.layers, "N", "layers (the model's, else 1)");
+  add("--mask", o.mask, "SPEC",
+      "keys a query sees: full, causal, window:4k, fixed:16,4,1, strided:16,4,4, "
+      "documents:8k,4k,4k, "
+      "documents:mean=4k (causal)");
   add("-d,--hidden", o.hidden, "N", "without --model: width of the residual stream");
   add("-i,--intermediate", o.intermediate, "N", "without --model: width of the MLP");
   add("--heads", o.heads, "N", "without --model: query heads (d / 128)");
@@ -174,7 +178,9 @@ void take_default(std::string& text, const char* value, const char* flag, Consol
 }
 
 Subject subject_of(const Options& o, Console& console) {
-  return o.model.empty() ? of_sizes(o, console) : of_model(o, console);
+  Subject subject = o.model.empty() ? of_sizes(o, console) : of_model(o, console);
+  if (!o.mask.empty()) subject.shape.mask = parse_mask(o.mask, subject.shape.L, {}, "--mask");
+  return subject;
 }
 
 int gpus_of(const Options& o) {

@@ -16,7 +16,7 @@ namespace ithaca {
 
 struct Options {
   std::string model, seq, batch, layers;
-  std::string hidden, intermediate, heads, kv_heads, head_dim;
+  std::string hidden, intermediate, heads, kv_heads, head_dim, mask;
   std::string cluster, gpus;
   std::string strategy, mesh, recompute, schedule;
   std::string output;

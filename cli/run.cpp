@@ -76,7 +76,7 @@ class RunVerb : public Verb {
                                                      "got {}",
                                                      most_ranks, plan.job.gpus));
     LayerShape shape = twin_of(plan.job.shape, scale);
-    if (!seq_.empty()) shape.L = token_count(seq_, "--seq");
+    if (!seq_.empty()) shape = with_tokens(shape, token_count(seq_, "--seq"));
     if (!seq_.empty() && fmt::format("{}", shape.L) != seq_)
       console.note(fmt::format("--seq {} = {} tokens", seq_, shape.L));
     Arrangement at = arrange(plan.strategy, plan.mesh, shape);
@@ -95,10 +95,10 @@ class RunVerb : public Verb {
     if (needed <= most) return;
     std::string hint =
         twin.dtype == DType::f64 ? "use a larger --scale or --dtype f32" : "use a larger --scale";
-    for (LayerShape shape = twin.shape; shape.L % 2 == 0 && shape.L / 2 >= twin.plan.job.gpus;) {
-      shape.L /= 2;
-      if (!fits(needs, shape, most)) continue;
-      hint = fmt::format("use --seq {}", shape.L);
+    for (std::int64_t L = twin.shape.L; L % 2 == 0 && L / 2 >= twin.plan.job.gpus;) {
+      L /= 2;
+      if (!fits(needs, twin.shape, L, most)) continue;
+      hint = fmt::format("use --seq {}", L);
       break;
     }
     throw InputError("--seq",
@@ -109,11 +109,11 @@ class RunVerb : public Verb {
   }
 
   template <class Needs>
-  static bool fits(const Needs& needs, const LayerShape& shape, std::int64_t most) {
+  static bool fits(const Needs& needs, const LayerShape& shape, std::int64_t L, std::int64_t most) {
     try {
-      return needs(shape) <= most;
+      return needs(with_tokens(shape, L)) <= most;
     } catch (const InputError&) {
-      return false;  // too short for the strategy
+      return false;  // too short for the strategy or its documents
     }
   }
 

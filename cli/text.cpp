@@ -24,8 +24,9 @@ std::string seconds_text(double seconds) {
 }
 
 std::string shape_text(const LayerShape& n) {
-  return fmt::format("L = {} tokens, b = {} (d = {}, i = {} {}, {} heads of {}, {} KV heads)", n.L,
-                     n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k);
+  const std::string mask = n.mask == Mask() ? "" : ", mask " + short_text(n.mask);
+  return fmt::format("L = {} tokens, b = {} (d = {}, i = {} {}, {} heads of {}, {} KV heads{})",
+                     n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k, mask);
 }
 
 std::string step_text(const Program& p, const Step& step) {

@@ -152,7 +152,7 @@ class Differentiator {
     const ValueId dy = settle(s.out[0]);
     const Ids d = b_.attend_grad(
         {use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
-        {op.causal, op.ring, op.hops});
+        {op.mask, op.ring, op.hops});
     for (std::size_t i = 0; i < 3; ++i) give(s.in[i], d[i]);
   }
   void back(const Cast&, const Step& s) {
@@ -199,7 +199,7 @@ class Differentiator {
       if (hop + 1 < n) kv = b_.shift(here, r.ring.axis, by);
       const int hops = r.ring.homing ? hop : n - 1 - hop;
       const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy},
-                                   {true, r.ring.axis, hops});
+                                   {r.mask, r.ring.axis, hops});
       dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
       for (std::size_t i = 0; i < 2; ++i) {
         if (hop == 0)

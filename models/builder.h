@@ -83,7 +83,7 @@ class Builder {
   /// weight, m, v after the step.
   Ids adam(const Ids& weight_m_v_gradient_t_factor, const Adam&);
   /// A whole ring attention as a region with its own backward: o and lse.
-  Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&);
+  Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&, const Mask& = {});
 
   /// Steps between begin and end are computed again before their gradient; what they read is kept, what they
   /// make is not.  `keep_gathered`: weights the recomputation gathers serve the gradient too.
@@ -111,6 +111,7 @@ class Builder {
   struct RingRegion {
     std::size_t first, last;  ///< steps [first, last)
     Ring ring;
+    Mask mask;
     ValueId q, k, v, k_last, v_last, o, lse;
     DType dtype;
   };
@@ -132,7 +133,7 @@ class Builder {
   void check_divides(const Value&) const;
   void need_settled(std::string_view step, const Ids&) const;
   void need_whole(std::string_view step, ValueId, const Dim&) const;
-  void check_attention(std::string_view step, const Ids& q_k_v, Axis ring, int hops) const;
+  void check_attention(std::string_view step, const Ids& q_k_v, const Attend& how) const;
   [[noreturn]] void refuse(std::string_view step, ValueId, std::string_view why) const;
 
   Program program_;

@@ -30,13 +30,13 @@ Type still_partial(const Type& from, Type to) {
 
 }  // namespace
 
-void Builder::check_attention(std::string_view step, const Ids& in, Axis ring, int hops) const {
+void Builder::check_attention(std::string_view step, const Ids& in, const Attend& how) const {
   need_settled(step, in);
   const Type &q = type(in[0]), &k = type(in[1]);
   if (k != type(in[2])) refuse(step, in[2], "expected v to lie as k");
   const Mesh& mesh = program_.mesh_;
   for (const Cut& cut : k.find(DimName::L)->over)
-    if (mesh.ranks(cut.axis) > 1 && !(hops >= 0 && cut.axis == ring))
+    if (mesh.ranks(cut.axis) > 1 && !(how.hops >= 0 && cut.axis == how.ring))
       refuse(step, in[1],
              fmt::format("expected all of dim L of the keys, got a shard over {}; gather it or "
                          "let attention walk around that axis",
@@ -46,10 +46,12 @@ void Builder::check_attention(std::string_view step, const Ids& in, Axis ring, i
       refuse(step, in[1],
              fmt::format("expected dim {} to lie as in q {}", name_of(name), to_string(q, mesh)));
   need_whole(step, in[0], *q.find(DimName::e));
+  if (const std::string why = how.mask.misfit(q.find(DimName::L)->size); !why.empty())
+    throw TypeError("mask", why);
 }
 
 Ids Builder::attend(ValueId q, ValueId k, ValueId v, const Attend& how) {
-  check_attention("attend", {q, k, v}, how.ring, how.hops);
+  check_attention("attend", {q, k, v}, how);
   const Type o = type(q);
   Type lse = o;
   lse.dtype = DType::f32;
@@ -58,7 +60,7 @@ Ids Builder::attend(ValueId q, ValueId k, ValueId v, const Attend& how) {
 }
 
 Ids Builder::attend_grad(const Ids& in, const AttendGrad& how) {
-  check_attention("attend_grad", {in[0], in[1], in[2]}, how.ring, how.hops);
+  check_attention("attend_grad", {in[0], in[1], in[2]}, {how.mask, how.ring, how.hops});
   need_settled("attend_grad", {in[5]});
   Type dk = type(in[1]);
   dk.partial = extra_axes(type(in[0]), dk);
@@ -95,7 +97,7 @@ Ids Builder::shift(const Ids& values, Axis axis, int by) {
   return out;
 }
 
-Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
+Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, const Mask& mask) {
   for (const ValueId x : {q, k, v})
     if (const Dim& L = *type(x).find(DimName::L);
         std::ranges::find(L.over, ring.axis, &Cut::axis) == L.over.end())
@@ -116,12 +118,13 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring) {
   for (int hops = 0; hops < n; ++hops) {
     const Ids here = kv;  // the next block is on its way while this one is used
     if (hops + 1 < n) kv = shift(here, ring.axis, 1);
-    const Ids block = attend(q, here[0], here[1], {true, ring.axis, hops});
+    const Ids block = attend(q, here[0], here[1], {mask, ring.axis, hops});
     sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]}
                     : merge({sum[0], sum[1], block[0], block[1]});
   }
   const ValueId o = cast(sum[0], dtype);
-  rings_.push_back({first, program_.steps_.size(), ring, q, k, v, kv[0], kv[1], o, sum[1], dtype});
+  rings_.push_back(
+      {first, program_.steps_.size(), ring, mask, q, k, v, kv[0], kv[1], o, sum[1], dtype});
   return {o, sum[1]};
 }
 

@@ -1,6 +1,7 @@
 #include "models/layer_shape.h"
 
 #include <array>
+#include <fmt/format.h>
 
 namespace ithaca {
 
@@ -16,6 +17,20 @@ const char* name_of(Act act) {
 const char* title_of(Act act) {
   constexpr std::array titles{"SwiGLU", "GeGLU", "GELU"};
   return titles[static_cast<std::size_t>(act)];
+}
+
+LayerShape with_tokens(LayerShape shape, std::int64_t L) {
+  shape.L = L;
+  const Mask& mask = shape.mask;
+  if (mask.kind() == MaskKind::documents && !mask.drawn_from() && !mask.misfit(L).empty()) {
+    const std::int64_t tokens = mask.document_bounds().back();
+    throw InputError(
+        "--seq", fmt::format("expected the {} tokens of the mask's documents, got {}, use --seq "
+                             "{} or a mask documents:mean=TOKENS",
+                             tokens, L, tokens));
+  }
+  shape.mask = mask.on(L, "--seq");
+  return shape;
 }
 
 }  // namespace ithaca

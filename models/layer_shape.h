@@ -5,6 +5,8 @@
 // no code of its own; h = k g, a = h e and c = k e are derived.
 #pragma once
 
+#include "models/mask.h"
+
 #include <cstdint>
 
 namespace ithaca {
@@ -29,11 +31,16 @@ struct LayerShape {
   bool qk_norm = false;            ///< RMS norm over e of q and k, weights [e]
   bool post_norms = false;         ///< a further norm after each half, before its residual add
   bool parallel_residual = false;  ///< attention and MLP both read x (GPT-NeoX)
+  Mask mask = {};                  ///< which keys a query attends to
 
   std::int64_t h() const { return k * g; }
   std::int64_t a() const { return k * g * e; }
   std::int64_t c() const { return k * e; }
   std::int64_t gates() const { return act == Act::gelu ? 1 : 2; }  ///< up-projections of [d, i]
 };
+
+/// The shape with L tokens a sample.  InputError with key "--seq" when its mask is a list of documents of another
+/// length; drawn documents are drawn again.
+LayerShape with_tokens(LayerShape, std::int64_t L);
 
 }  // namespace ithaca

@@ -87,7 +87,8 @@ class LayerWriter {
       b_.keep(key);
       b_.keep(v);
     }
-    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring) : b_.attend(q, key, v, {});
+    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring, n_.mask)
+                             : b_.attend(q, key, v, {n_.mask, {}, -1});
     const ValueId o = b_.move(o_lse[0], t.context);
     const ValueId wo = w_.matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
     const ValueId attn = b_.einsum("attn", o, wo, {b, L, d});

@@ -93,9 +93,12 @@ std::vector<Run> positions(const Dim& dim, const Mesh& mesh, int rank) {
 std::int64_t causal_pairs(const std::vector<Run>& q, const std::vector<Run>& k) {
   std::int64_t pairs = 0;
   for (const Run& a : q)
-    for (const Run& b : k)
-      pairs += clamped_sum(a.count, b.stride, a.stride, a.first - b.first, b.count);
+    for (const Run& b : k) pairs += causal_pairs(a, b);
   return pairs;
+}
+
+std::int64_t causal_pairs(const Run& q, const Run& k) {
+  return clamped_sum(q.count, k.stride, q.stride, q.first - k.first, k.count);
 }
 
 }  // namespace ithaca

@@ -19,10 +19,10 @@ std::string ids_text(const auto& ids) {
 
 /// Which keys a step of attention sees.
 std::string attention_text(const Program& p, const auto& op) {
-  const char* const mask = op.causal ? " causal" : "";
-  if (op.hops < 0) return mask;
-  if (op.hops == 0) return fmt::format("{} own block", mask);
-  return fmt::format("{} block {} back on {}", mask, op.hops, p.mesh().name(op.ring));
+  const std::string mask = short_text(op.mask);
+  if (op.hops < 0) return fmt::format(" {}", mask);
+  if (op.hops == 0) return fmt::format(" {} own block", mask);
+  return fmt::format(" {} block {} back on {}", mask, op.hops, p.mesh().name(op.ring));
 }
 
 std::string parameters_text(const Program& p, const Op& op) {

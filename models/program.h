@@ -50,12 +50,12 @@ struct JoinQkv {};   ///< dq, dk, dv -> packed
 /// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
 /// whole along L, or (hops >= 0) the block of the rank that many places back along the axis `ring`.
 struct Attend {
-  bool causal = true;
+  Mask mask = {};
   Axis ring = {};
   int hops = -1;
 };
 struct AttendGrad {
-  bool causal = true;
+  Mask mask = {};
   Axis ring = {};
   int hops = -1;
 };                ///< q,k,v,o,lse,do -> dq,dk,dv

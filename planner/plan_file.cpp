@@ -45,12 +45,13 @@ std::string layer_text(const LayerShape& s) {
       put("mlp_bias", text_of(s.mlp_bias));
   put("qk_norm", text_of(s.qk_norm)), put("post_norms", text_of(s.post_norms));
   put("parallel_residual", text_of(s.parallel_residual));
+  if (s.mask != Mask()) put("mask", quoted_text(to_string(s.mask)));
   return text;
 }
 
 LayerShape read_layer(const Yaml& y) {
   y.allow({"d", "i", "k", "g", "e", "norm", "act", "rope", "rope_theta", "fused_qkv", "qkv_bias",
-           "o_bias", "mlp_bias", "qk_norm", "post_norms", "parallel_residual"});
+           "o_bias", "mlp_bias", "qk_norm", "post_norms", "parallel_residual", "mask"});
   LayerShape s;
   const auto size = [&](const char* key, std::int64_t most) { return y.at(key).integer(1, most); };
   s.d = size("d", SizeLimits::hidden), s.i = size("i", SizeLimits::intermediate);
@@ -111,6 +112,8 @@ PlanFile load_plan(const std::string& path) {
   plan.job.shape = read_layer(y.at("layer"));
   plan.job.shape.b = y.at("batch").integer(1, most_samples);
   plan.job.shape.L = y.at("seq").integer(1, most_tokens);
+  if (const auto mask = y.at("layer").find("mask"))
+    plan.job.shape.mask = parse_mask(mask->text(), plan.job.shape.L, mask->place(), mask->key());
   plan.cluster = y.at("cluster").text();
   plan.job.cluster = load_cluster(plan.cluster);
   plan.job.gpus = static_cast<int>(y.at("gpus").integer(1, 1 << 24));

@@ -30,7 +30,13 @@ std::vector<int> gpu_numbers(const Job& job, std::size_t lengths, std::size_t ca
 
 void fill(BestCell& cell, Job job) {
   job.gpus = cell.gpus;
-  job.shape.L = cell.seq;
+  try {
+    job.shape = with_tokens(job.shape, cell.seq);
+  } catch (const InputError& e) {  // a list of documents is of one length
+    cell.state = CellState::impossible;
+    cell.reason = e.what();
+    return;
+  }
   Plan planned = plan(job);
   if (!planned.ranking.empty()) {
     cell.state = CellState::fits;

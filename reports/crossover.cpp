@@ -21,6 +21,7 @@ constexpr std::array<std::pair<const char*, const char*>, 5> pairs{{
 
 std::int64_t sent_bytes(const std::string& strategy, LayerShape shape, int degree, std::int64_t L) {
   shape.L = L;
+  shape.mask = {};  // no mask changes what is sent
   const Arrangement at = arrange(strategy, default_mesh(strategy, degree, shape), shape);
   return count(layer_program(shape, at.strategy, at.mesh).program).sent_bytes().total();
 }

@@ -13,7 +13,8 @@ Json shape_json(const LayerShape& n) {
           {"g", n.g},
           {"e", n.e},
           {"act", name_of(n.act)},
-          {"norm", name_of(n.norm)}};
+          {"norm", name_of(n.norm)},
+          {"mask", to_string(n.mask)}};
 }
 
 Json mesh_json(const Mesh& mesh) {

@@ -16,10 +16,11 @@ constexpr std::size_t columns = 120;
 /// The integers taken.
 std::string header(const TableRequest& r) {
   const LayerShape& n = r.shape;
+  const std::string mask = n.mask == Mask() ? "" : ", mask " + short_text(n.mask);
   return fmt::format(
       "{} on N = {} ranks, L = {} tokens, b = {} (d = {}, i = {} {}, {} query and {} KV heads of "
-      "{})",
-      r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e);
+      "{}{})",
+      r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e, mask);
 }
 
 bool possible(const TableRow& row) {

@@ -40,6 +40,7 @@ std::vector<PublishedStrategy> published_on(const Job& job) {
 std::vector<VolumePoint> volume_of(Job job, const std::vector<PublishedStrategy>& published) {
   std::vector<VolumePoint> points;
   const std::vector<std::int64_t> lengths = lengths_around(job.shape.L);
+  job.shape.mask = {};  // no mask changes what is sent
   for (const PublishedStrategy& row : published) {
     if (!row.error.empty()) continue;
     for (const std::int64_t seq : lengths) {

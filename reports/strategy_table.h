@@ -33,7 +33,7 @@ struct TableRow {
       error;  ///< why the strategy is impossible for the shape; only `degrees.all` holds then
   Degrees degrees;
   Mesh mesh;
-  Count count;   ///< of the last rank: under a causal mask none has more work
+  Count count;   ///< of the last rank: when causal none has more work
   Count update;  ///< of its weight gradients, once a step; in no sum of this row
   LayerFacts facts;
   ClosedForm closed_form;

@@ -90,8 +90,8 @@ void add(Hash& hash, const Op& op) {
                    [&](const Activate& o) { hash << o.kind; },
                    [&](const ActivateGrad& o) { hash << o.kind; },
                    [&](const Rope& o) { hash << o.theta << o.inverse; },
-                   [&](const Attend& o) { hash << o.causal << o.ring << o.hops; },
-                   [&](const AttendGrad& o) { hash << o.causal << o.ring << o.hops; },
+                   [&](const Attend& o) { hash << to_string(o.mask) << o.ring << o.hops; },
+                   [&](const AttendGrad& o) { hash << to_string(o.mask) << o.ring << o.hops; },
                    [&](const Shift& o) { hash << o.axis << o.by; }, [](const auto&) {}},
              op);
 }

@@ -10,7 +10,7 @@ namespace {
 /// An attention's operands and where its keys come from.
 struct Attention {
   const Step& step;
-  bool causal;
+  const Mask& mask;
   Axis ring;
   int hops;
 };
@@ -21,7 +21,7 @@ std::int64_t pairs_of(const Program& p, const Attention& a, int rank) {
     return positions(*p.type(v).find(DimName::L), p.mesh(), by);
   };
   const std::vector<Run> q = held(a.step.in[0], rank), k = held(a.step.in[1], holder);
-  return a.causal ? causal_pairs(q, k) : count_of(q) * count_of(k);
+  return pairs(a.mask, q, k);
 }
 
 std::int64_t local(const Program& p, ValueId v, DimName name) {
@@ -81,9 +81,9 @@ SentBytes Count::sent_bytes() const {
 
 std::int64_t attention_pairs(const Program& p, const Step& step, int rank) {
   if (const auto* op = std::get_if<Attend>(&step.op))
-    return pairs_of(p, {step, op->causal, op->ring, op->hops}, rank);
+    return pairs_of(p, {step, op->mask, op->ring, op->hops}, rank);
   if (const auto* op = std::get_if<AttendGrad>(&step.op))
-    return pairs_of(p, {step, op->causal, op->ring, op->hops}, rank);
+    return pairs_of(p, {step, op->mask, op->ring, op->hops}, rank);
   return 0;
 }
 
@@ -116,6 +116,18 @@ Count count(const Program& p, int rank) {
     if (t.wire != Wire::none) merge(total.events, p, step, t);
   }
   return total;
+}
+
+AttentionLoad attention_load(const Program& p) {
+  const std::vector<int> ranks = p.mesh().group(0, uneven_axes(p));
+  AttentionLoad load;
+  for (const int rank : ranks) {
+    std::int64_t flops = 0;
+    for (const Step& step : p.steps()) flops += work_of(p, step, rank).attention_flops;
+    load.busiest_flops = std::max(load.busiest_flops, flops);
+    load.mean_flops += static_cast<double>(flops) / static_cast<double>(ranks.size());
+  }
+  return load;
 }
 
 AxisList uneven_axes(const Program& p) {

@@ -40,7 +40,7 @@ struct Count {
   std::int64_t flops() const { return matmul_flops + attention_flops; }
 };
 
-/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where a causal mask
+/// What `rank` sends and computes.  Sent bytes are the same on every rank; operations differ where a mask
 /// leaves ranks unequal work.
 Count count(const Program&, int rank = 0);
 
@@ -54,7 +54,17 @@ Work work_of(const Program&, const Step&, int rank);
 /// Query-key pairs one step of attention computes on one rank, per sample and head; 0 for other steps.
 std::int64_t attention_pairs(const Program&, const Step&, int rank);
 
-/// Axes along which ranks have unequal work under the causal mask; along all others one rank speaks for all.
+/// Attention of all steps by the ranks of a program.
+struct AttentionLoad {
+  std::int64_t busiest_flops = 0;
+  double mean_flops = 0;
+  double imbalance() const {  ///< busiest / mean, 1 without attention
+    return mean_flops > 0 ? static_cast<double>(busiest_flops) / mean_flops : 1;
+  }
+};
+AttentionLoad attention_load(const Program&);
+
+/// Axes along which ranks have unequal work under the mask; along all others one rank speaks for all.
 AxisList uneven_axes(const Program&);
 inline bool symmetric(const Program& p) {
   return uneven_axes(p).empty();

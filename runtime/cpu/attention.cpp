@@ -28,24 +28,29 @@ class RunningSoftmax {
   void absorb(const Tile& tile, std::int64_t first, std::int64_t keys) {
     s_.resize(q_.rows(), keys);
     s_.noalias() = q_ * key_rows(h_, tile, call_.in(1), first, keys).transpose();
-    for (std::int64_t r = 0; r < q_.rows(); ++r) weigh(r, seen(h_, tile, r, first, keys));
+    for (std::int64_t r = 0; r < q_.rows(); ++r) weigh(r, h_.seen_by(tile.first + r / h_.g), first);
     o_.noalias() += s_ * key_rows(h_, tile, call_.in(2), first, keys);
   }
 
-  /// Turns scores of a row into weights; scores after the first `n` are masked.
-  void weigh(std::int64_t r, std::int64_t n) {
-    s_.row(r).tail(s_.cols() - n).setZero();
-    if (n == 0) return;
-    auto s = vector(s_.data() + r * s_.cols(), n);
-    const T top = std::max(top_[r], s.maxCoeff());
+  /// Turns scores of a row on the keys from `first` into weights; keys it does not see get none.
+  void weigh(std::int64_t r, std::span<const KeyRange> seen, std::int64_t first) {
+    T* const row = s_.data() + r * s_.cols();
+    clear_unseen(seen, first, s_.cols(), row);
+    T top = top_[r];
+    for_each_seen(seen, first, s_.cols(), [&](std::int64_t begin, std::int64_t n) {
+      top = std::max(top, vector(row + begin, n).maxCoeff());
+    });
     if (top > top_[r]) {
       const T fade = std::exp(top_[r] - top);
       sum_[r] *= fade;
       o_.row(r) *= fade;
       top_[r] = top;
     }
-    s = (s - top).exp();
-    sum_[r] += s.sum();
+    for_each_seen(seen, first, s_.cols(), [&](std::int64_t begin, std::int64_t n) {
+      auto s = vector(row + begin, n);
+      s = (s - top).exp();
+      sum_[r] += s.sum();
+    });
   }
 
   void write(const Tile& tile) {
@@ -67,7 +72,7 @@ class RunningSoftmax {
 template <class T>
 void compute(const Attend& op, const Call<T>& call) {
   const AttentionShape h =
-      heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
+      heads_of(call.program, call.step, {op.mask, op.ring, op.hops}, call.rank);
   RunningSoftmax<T> softmax(h, call);
   for_each_tile(h, [&](const Tile& tile) { softmax.attend(tile); });
 }

@@ -6,8 +6,8 @@
 namespace ithaca {
 
 /// q [b L k g e], k [b Lk k e], v [b Lk k e] -> o [b L k g e], lse [b L k g].
-/// Causal: a query sees the keys whose position is not after its own.  One that sees none gets
-/// o = 0 and lse = -infinity.
+/// A query sees the keys its mask says by their positions.  One that sees none of these gets o = 0
+/// and lse = -infinity.
 template <class T>
 void compute(const Attend&, const Call<T>&);
 

@@ -29,20 +29,25 @@ class TileGradient {
     ds_.resize(q_.rows(), keys);
     p_.noalias() = q_ * k.transpose();
     ds_.noalias() = do_ * v.transpose();
-    for (std::int64_t r = 0; r < q_.rows(); ++r) weigh(tile, r, seen(h_, tile, r, first, keys));
+    for (std::int64_t r = 0; r < q_.rows(); ++r) weigh(tile, r, first);
     key_rows(h_, tile, call_.out(2), first, keys).noalias() += p_.transpose() * do_;
     key_rows(h_, tile, call_.out(1), first, keys).noalias() += ds_.transpose() * q_;
     dq_.noalias() += ds_ * k;
   }
 
   /// Turns scores of a row into weights, and gradients of weights into those of scores.
-  void weigh(const Tile& tile, std::int64_t r, std::int64_t n) {
+  void weigh(const Tile& tile, std::int64_t r, std::int64_t first) {
     const std::int64_t keys = p_.cols();
-    auto p = vector(p_.data() + r * keys, n), ds = vector(ds_.data() + r * keys, n);
-    p = (p - call_.in(4)[lse_at(h_, tile, r)]).exp();
-    ds = p * (ds - delta_[r]);
-    p_.row(r).tail(keys - n).setZero();
-    ds_.row(r).tail(keys - n).setZero();
+    const auto seen = h_.seen_by(tile.first + r / h_.g);
+    T *const p_row = p_.data() + r * keys, *const ds_row = ds_.data() + r * keys;
+    const T lse = call_.in(4)[lse_at(h_, tile, r)];
+    for_each_seen(seen, first, keys, [&](std::int64_t begin, std::int64_t n) {
+      auto p = vector(p_row + begin, n), ds = vector(ds_row + begin, n);
+      p = (p - lse).exp();
+      ds = p * (ds - delta_[r]);
+    });
+    clear_unseen(seen, first, keys, p_row);
+    clear_unseen(seen, first, keys, ds_row);
   }
 
   const AttentionShape& h_;
@@ -57,7 +62,7 @@ class TileGradient {
 template <class T>
 void compute(const AttendGrad& op, const Call<T>& call) {
   const AttentionShape h =
-      heads_of(call.program, call.step, {op.causal, op.ring, op.hops}, call.rank);
+      heads_of(call.program, call.step, {op.mask, op.ring, op.hops}, call.rank);
   for (const std::size_t i : {1U, 2U})
     vector(call.out(i), call.elements(call.out_type(i))).setZero();
   TileGradient<T> gradient(h, call);

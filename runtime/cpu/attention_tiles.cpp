@@ -34,15 +34,34 @@ AttentionShape heads_of(const Program& p, const Step& step, const KeyHolder& key
                    size(q, DimName::g),
                    size(q, DimName::e),
                    0,
-                   {}};
+                   {},
+                   {0}};
   h.scale = 1 / std::sqrt(static_cast<double>(q.find(DimName::e)->size));
-  h.visible.assign(static_cast<std::size_t>(h.L), h.Lk);
-  if (!keys.causal) return h;
   const auto of_q = held(*q.find(DimName::L), p.mesh(), rank);
   const auto of_k = held(*k.find(DimName::L), p.mesh(), holder_of(p.mesh(), keys, rank));
-  for (std::size_t l = 0; l < of_q.size(); ++l)
-    h.visible[l] = std::ranges::upper_bound(of_k, of_q[l]) - of_k.begin();
+  const auto key_at = [&](std::int64_t position) {
+    return std::ranges::lower_bound(of_k, position) - of_k.begin();
+  };
+  for (const std::int64_t token : of_q) {
+    for (const KeyRange& range : keys.mask.seen_by(token, q.find(DimName::L)->size))
+      if (const KeyRange held_keys{key_at(range.begin), key_at(range.end)};
+          held_keys.begin < held_keys.end)
+        h.seen.push_back(held_keys);
+    h.first_seen.push_back(h.seen.size());
+  }
   return h;
+}
+
+std::vector<KeyRange> keys_of(const AttentionShape& h, const Tile& tile) {
+  const auto all = h.seen_by(tile.first, tile.count);
+  std::vector<KeyRange> sorted(all.begin(), all.end()), united;
+  std::ranges::sort(sorted, {}, &KeyRange::begin);
+  for (const KeyRange& range : sorted)
+    if (united.empty() || range.begin > united.back().end)
+      united.push_back(range);
+    else
+      united.back().end = std::max(united.back().end, range.end);
+  return united;
 }
 
 }  // namespace ithaca

@@ -2,14 +2,16 @@
 //
 // Queries and keys of one KV head are walked in tiles (Dao et al. 2022).  The g query heads of a KV
 // head are rows of one tile: row l g + j is head j of token l.  A rank holds its tokens in
-// ascending order of position, so a query sees a prefix of the keys, and the causal mask is a
-// number per query.
+// ascending order of position, so a range of positions is a range of its keys, and a mask is a few
+// ranges per query: one prefix when causal.  Keys that no query of a tile sees are passed over.
 #pragma once
 
+#include "models/mask.h"
 #include "runtime/cpu/call.h"
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
 namespace ithaca {
@@ -17,8 +19,14 @@ namespace ithaca {
 /// One step of attention on one rank: q, o [b L k g e], keys and values [b Lk k e], lse [b L k g].
 struct AttentionShape {
   std::int64_t b, L, Lk, k, g, e;
-  double scale;                       ///< 1 / sqrt(e)
-  std::vector<std::int64_t> visible;  ///< [L]: how many keys, from the first, a query sees
+  double scale;                         ///< 1 / sqrt(e)
+  std::vector<KeyRange> seen;           ///< ranges of keys, query after query, each in order
+  std::vector<std::size_t> first_seen;  ///< [L + 1]: where those of a query begin
+
+  std::span<const KeyRange> seen_by(std::int64_t l, std::int64_t queries = 1) const {
+    const std::size_t first = first_seen[static_cast<std::size_t>(l)];
+    return {seen.data() + first, first_seen[static_cast<std::size_t>(l + queries)] - first};
+  }
 
   /// First element of token l of KV head h in a tensor of queries, and of keys.
   std::int64_t query(std::int64_t sample, std::int64_t l, std::int64_t h) const {
@@ -31,7 +39,7 @@ struct AttentionShape {
 
 /// hops >= 0: the keys are those of the rank that many places back along `ring`.
 struct KeyHolder {
-  bool causal;
+  const Mask& mask;
   Axis ring;
   int hops;
 };
@@ -57,18 +65,38 @@ void for_each_tile(const AttentionShape& h, const Call& call) {
         call(Tile{sample, head, l, std::min(tokens, h.L - l)});
 }
 
+/// Keys that some query of the tile sees: sorted, disjoint.
+std::vector<KeyRange> keys_of(const AttentionShape&, const Tile&);
+
 /// Calls with (first key, keys) for every run of keys that some query of the tile sees.
 template <class Call>
 void for_each_key_tile(const AttentionShape& h, const Tile& tile, const Call& call) {
-  const std::int64_t end = h.visible[static_cast<std::size_t>(tile.first + tile.count - 1)];
-  for (std::int64_t c = 0; c < end; c += key_tile) call(c, std::min(key_tile, end - c));
+  for (const KeyRange& range : keys_of(h, tile))
+    for (std::int64_t c = range.begin; c < range.end; c += key_tile)
+      call(c, std::min(key_tile, range.end - c));
 }
 
-/// Of the `keys` keys from `first`, how many the queries of one row of the tile see.
-inline std::int64_t seen(const AttentionShape& h, const Tile& tile, std::int64_t row,
-                         std::int64_t first, std::int64_t keys) {
-  const std::int64_t visible = h.visible[static_cast<std::size_t>(tile.first + row / h.g)];
-  return std::clamp<std::int64_t>(visible - first, 0, keys);
+/// Calls with (offset, keys) for what a row of the tile sees of the `keys` keys from `first`.
+template <class Call>
+void for_each_seen(std::span<const KeyRange> ranges, std::int64_t first, std::int64_t keys,
+                   const Call& call) {
+  const auto ends_before = [&](const KeyRange& range) { return range.end <= first; };
+  auto range = std::ranges::partition_point(ranges, ends_before);
+  for (; range != ranges.end() && range->begin < first + keys; ++range) {
+    const std::int64_t begin = std::max(range->begin - first, std::int64_t{0});
+    call(begin, std::min(range->end - first, keys) - begin);
+  }
+}
+
+/// Zero where a row of the tile does not see one of the `keys` keys from `first`.
+template <class T>
+void clear_unseen(std::span<const KeyRange> ranges, std::int64_t first, std::int64_t keys, T* row) {
+  std::int64_t done = 0;
+  for_each_seen(ranges, first, keys, [&](std::int64_t begin, std::int64_t n) {
+    std::fill(row + done, row + begin, T{0});
+    done = begin + n;
+  });
+  std::fill(row + done, row + keys, T{0});
 }
 
 /// The tile of x [b L k g e] as consecutive rows [count g, e], times `factor`; and back.

@@ -17,6 +17,12 @@ LayerShape small_layer() {
   n.L = 1024, n.d = 1024, n.k = 4, n.g = 4, n.e = 64, n.i = 2816;
   return n;
 }
+LayerShape masked(const Mask& mask) {
+  LayerShape n = small_layer();
+  n.L = 4096;
+  n.mask = mask;
+  return n;
+}
 LayerShape llama_8b(std::int64_t tokens) {
   LayerShape n;
   n.L = tokens, n.d = 4096, n.k = 8, n.g = 4, n.e = 128, n.i = 14336;
@@ -108,6 +114,12 @@ void attention_backward(benchmark::State& state, const LayerShape& shape) {
 }
 BENCHMARK_CAPTURE(attention_forward, d1024_L1024, small_layer());
 BENCHMARK_CAPTURE(attention_backward, d1024_L1024, small_layer());
+BENCHMARK_CAPTURE(attention_forward, d1024_L4096, masked({}));
+BENCHMARK_CAPTURE(attention_forward, d1024_L4096_window512, masked(Mask::window(512)));
+BENCHMARK_CAPTURE(attention_forward, d1024_L4096_fixed, masked(Mask::fixed(64, 4, 1)));
+BENCHMARK_CAPTURE(attention_forward, d1024_L4096_strided, masked(Mask::strided(64, 4, 16)));
+BENCHMARK_CAPTURE(attention_backward, d1024_L4096, masked({}));
+BENCHMARK_CAPTURE(attention_backward, d1024_L4096_window512, masked(Mask::window(512)));
 BENCHMARK_CAPTURE(attention_forward, llama8b_L2048, llama_8b(2048));
 BENCHMARK_CAPTURE(attention_backward, llama8b_L2048, llama_8b(2048));
 

@@ -92,6 +92,19 @@ TEST(Cost, JsonHasTheContractsKeys) {
     EXPECT_TRUE(json.at("time").at(key).is_number()) << key;
 }
 
+TEST(Cost, SaysHowUnevenAMaskMakesAttention) {
+  const auto cost = [](const std::string& strategy, const std::string& mask) {
+    return ithaca_cli("cost --json --strategy " + strategy + " --mask " + mask + job).json();
+  };
+  EXPECT_EQ(cost("ring_zigzag_zero3", "causal").at("attention_imbalance"), 1);
+  // The last of 8 blocks sees 7 whole ones and half its own, of 4 on average.
+  EXPECT_NEAR(cost("ring_zero3", "causal").at("attention_imbalance").get<double>(), 7.5 / 4, 1e-3);
+  EXPECT_EQ(cost("ring_zero3", "documents:mean=16k,spread=0").at("attention_imbalance"), 1);
+  EXPECT_EQ(cost("ring_zero3", "window:4k").at("mask"), "window:4096");
+  EXPECT_LT(cost("ulysses_zero3", "window:4k").at("flops"),
+            cost("ulysses_zero3", "causal").at("flops"));
+}
+
 TEST(Cost, CountsAsTheTableDoes) {
   const Json rows =
       ithaca_cli("table --model llama-3.1-8b -N 8 -L 131072 --json").json().at("rows");

@@ -78,6 +78,24 @@ TEST_F(RunVerb, RefusesAScaleThatDoesNotDivide) {
   EXPECT_EQ(files(), 1U);
 }
 
+TEST_F(RunVerb, RunsUnderTheMaskOfThePlanAtItsLengthOrDrawsDocumentsAgain) {
+  const std::string job = "plan -L 256 -d 512 -i 1024 --kv-heads 2 -N 4 --cluster dgx-a100-80g -o ";
+  for (const char* const mask : {"window:40", "documents:mean=50"}) {
+    ASSERT_EQ(ithaca_cli(job + plan() + " --mask " + mask).code, 0);
+    const Ran ran = ithaca_cli("run " + plan() + " --scale 8 --seq 128 --json");
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_TRUE(ran.json().at("verified").get<bool>());
+    EXPECT_TRUE(ran.json().at("shape").at("mask").get<std::string>().starts_with(mask));
+  }
+  ASSERT_EQ(ithaca_cli(job + plan() + " --mask documents:56,200").code, 0);
+  EXPECT_EQ(ithaca_cli("run " + plan() + " --scale 8").code, 0);
+  const Ran ran = ithaca_cli("run " + plan() + " --scale 8 --seq 128");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_EQ(ran.err,
+            "--seq: expected the 256 tokens of the mask's documents, got 128, use --seq 256 or a "
+            "mask documents:mean=TOKENS\n");
+}
+
 TEST_F(RunVerb, RefusesBeforehandWhatDoesNotFitInMemory) {
   const Ran ran = ithaca_cli("run " + plan() + " --seq 1M -o " + file("run.json"));
   EXPECT_EQ(ran.code, 2);

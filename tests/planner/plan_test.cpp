@@ -119,6 +119,29 @@ TEST(PlanFile, ComesBackAsItWasWritten) {
   std::filesystem::remove(path);
 }
 
+TEST(PlanFile, KeepsTheMask) {
+  PlanFile file{llama_job(8, 4096), "dgx-a100-80g", "tp(t)", Mesh({{"t", 8}}), false, 1, 1, 1};
+  const std::string path = temporary("ithaca-plan-mask.yaml");
+  for (const char* const mask : {"causal", "full", "window:100", "documents:4000,96",
+                                 "documents:mean=100,spread=0.5,seed=3"}) {
+    file.job.shape.mask = parse_mask(mask, 4096, {}, "mask");
+    write_file(path, to_yaml(file));
+    EXPECT_EQ(load_plan(path).job.shape.mask, file.job.shape.mask) << mask;
+  }
+  file.job.shape.mask = Mask::documents({4000});
+  write_file(path, to_yaml(file));
+  try {
+    (void)load_plan(path);
+    FAIL() << "accepted";
+  } catch (const InputError& e) {
+    EXPECT_EQ(std::string(e.what()),
+              path +
+                  ":22:9: layer.mask: expected documents of 4096 tokens together, got 4000, "
+                  "change a length or use documents:mean=TOKENS");
+  }
+  std::filesystem::remove(path);
+}
+
 TEST(PlanFile, KeepsNamesWithQuotesAndBackslashes) {
   PlanFile file{llama_job(8, 131072), "dgx-a100-80g", "tp(t)", Mesh({{"t", 8}}), false, 1, 1, 1};
   file.job.model = "a\"b\\c: # {";

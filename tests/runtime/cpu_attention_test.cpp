@@ -1,3 +1,4 @@
+#include "tests/masks.h"
 #include "tests/runtime/cpu_steps.h"
 
 #include <limits>
@@ -54,38 +55,43 @@ double dot(const Tensor& a, std::size_t at_a, const Tensor& c, std::size_t at_c,
 
 /// One query row by the definition: p = softmax(q k' / sqrt(e)), ds = p (dp - sum p dp).
 void attend_row(const Operands& x, std::int64_t sample, std::int64_t head, std::size_t row,
-                std::int64_t keys, Reference& y) {
+                const std::vector<std::int64_t>& keys, Reference& y) {
   const auto e = static_cast<std::size_t>(x.n.e);
   const double scale = 1 / std::sqrt(static_cast<double>(x.n.e));
-  Tensor s, dp;
-  for (std::int64_t c = 0; c < keys; ++c) {
-    s.push_back(scale * dot(x.q, row * e, x.k, x.key(sample, c, head), x.n.e));
+  Tensor p, dp;
+  for (const std::int64_t c : keys) {
+    p.push_back(std::exp(scale * dot(x.q, row * e, x.k, x.key(sample, c, head), x.n.e)));
     dp.push_back(dot(x.d_o, row * e, x.v, x.key(sample, c, head), x.n.e));
   }
-  double sum = 0, mean = 0;
-  for (const double score : s) sum += std::exp(score);
+  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
   y.lse[row] = std::log(sum);
-  for (std::size_t c = 0; c < s.size(); ++c) mean += std::exp(s[c]) / sum * dp[c];
-  for (std::size_t c = 0; c < s.size(); ++c) {
-    const double p = std::exp(s[c]) / sum, ds = p * (dp[c] - mean);
-    const std::size_t at = x.key(sample, static_cast<std::int64_t>(c), head);
+  for (double& weight : p) weight /= sum;
+  const double mean = std::inner_product(p.begin(), p.end(), dp.begin(), 0.0);
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    const double ds = p[c] * (dp[c] - mean);
+    const std::size_t at = x.key(sample, keys[c], head);
     for (std::size_t j = 0; j < e; ++j) {
-      y.o[row * e + j] += p * x.v[at + j];
-      y.dv[at + j] += p * x.d_o[row * e + j];
+      y.o[row * e + j] += p[c] * x.v[at + j];
+      y.dv[at + j] += p[c] * x.d_o[row * e + j];
       y.dq[row * e + j] += scale * ds * x.k[at + j];
       y.dk[at + j] += scale * ds * x.q[row * e + j];
     }
   }
 }
 
-Reference reference(const Operands& x, bool causal) {
+/// Under a mask by its definition, sees(q, k).
+Reference reference(const Operands& x, const Sees& sees) {
   Reference y{Tensor(x.q.size()), Tensor(x.q.size() / static_cast<std::size_t>(x.n.e)),
               Tensor(x.q.size()), Tensor(x.k.size()), Tensor(x.k.size())};
   for (std::int64_t sample = 0; sample < x.n.b; ++sample)
-    for (std::int64_t l = 0; l < x.n.L; ++l)
+    for (std::int64_t l = 0; l < x.n.L; ++l) {
+      std::vector<std::int64_t> keys;
+      for (std::int64_t c = 0; c < x.n.L; ++c)
+        if (sees(l, c)) keys.push_back(c);
       for (std::int64_t h = 0; h < x.n.k; ++h)
         for (std::int64_t j = 0; j < x.n.g; ++j)
-          attend_row(x, sample, h, x.row(sample, l, h, j), causal ? l + 1 : x.n.L, y);
+          attend_row(x, sample, h, x.row(sample, l, h, j), keys, y);
+    }
   return y;
 }
 
@@ -102,7 +108,7 @@ Attention attention(const Mesh& mesh, const Type& q, const Type& k, const Attend
     a.in.push_back(builder.input(name, *name == 'k' || *name == 'v' ? k : q, Role::activation));
   a.o_lse = builder.attend(a.in[0], a.in[1], a.in[2], how);
   a.grads = builder.attend_grad({a.in[0], a.in[1], a.in[2], a.o_lse[0], a.o_lse[1], a.in[3]},
-                                {how.causal, how.ring, how.hops});
+                                {how.mask, how.ring, how.hops});
   a.program = retype(std::move(builder).build(), DType::f64);
   return a;
 }
@@ -115,12 +121,12 @@ Tensors inputs(const Attention& a, const Tensors& q_k_v_do) {
 
 TEST(CpuAttention, EqualsDenseAttentionAndItsGradients) {
   for (const Sizes& n : shapes)
-    for (const bool causal : {true, false}) {
-      SCOPED_TRACE(n.L);
+    for (const DefinedMask& m : masks_of(n.L)) {
+      SCOPED_TRACE(fmt::format("{} tokens, {}", n.L, to_string(m.mask)));
       const Operands x(n);
-      const Attention a = attention({}, query_type(n), key_type(n), {causal, {}, -1});
+      const Attention a = attention({}, query_type(n), key_type(n), {m.mask, {}, -1});
       const Tensors got = interpret(a.program, inputs(a, {x.q, x.k, x.v, x.d_o}));
-      const Reference expected = reference(x, causal);
+      const Reference expected = reference(x, m.sees);
       expect_close(got[a.o_lse[0]], expected.o);
       expect_close(got[a.o_lse[1]], expected.lse);
       expect_close(got[a.grads[0]], expected.dq);
@@ -133,7 +139,7 @@ TEST(CpuAttention, StaysFiniteWithScoresThatOverflowAnExponential) {
   const Sizes n{1, 5, 1, 1, 2};
   Operands x(n);
   for (double& element : x.q) element *= 2000;
-  const Attention a = attention({}, query_type(n), key_type(n), {true, {}, -1});
+  const Attention a = attention({}, query_type(n), key_type(n), {Mask(), {}, -1});
   const Tensors got = interpret(a.program, inputs(a, {x.q, x.k, x.v, x.d_o}));
   for (const ValueId v : {a.o_lse[0], a.o_lse[1], a.grads[0], a.grads[1], a.grads[2]})
     for (const double element : got[v]) EXPECT_TRUE(std::isfinite(element));
@@ -179,12 +185,12 @@ Tensors merged(const Program& merge, const Tensors& sum, const Tensor& o, const 
 }
 
 /// Every rank of a ring of 4 computes its blocks by hand; unions and sums are the whole attention.
-void check_ring(Deal deal, const Sizes& n) {
+void check_ring(Deal deal, const Sizes& n, const DefinedMask& m) {
   const Mesh mesh({{"r", 4}});
   const Axis r = mesh.axis("r");
   const Type q = query_type(n, {{r, deal}}), kv = key_type(n, {{r, deal}});
   const Operands x(n);
-  const Reference whole = reference(x, true);
+  const Reference whole = reference(x, m.sees);
   const Program merge = merge_program(q);
   std::vector<Tensor> dk(4), dv(4);
   for (int rank = 0; rank < 4; ++rank) {
@@ -194,7 +200,7 @@ void check_ring(Deal deal, const Sizes& n) {
     for (int hops = 0; hops < 4; ++hops) {
       const auto holder = static_cast<std::size_t>((rank + 4 - hops) % 4);
       const auto theirs = tokens(q.dims[1], mesh, static_cast<int>(holder));
-      const Attention a = attention(mesh, q, kv, {true, r, hops});
+      const Attention a = attention(mesh, q, kv, {m.mask, r, hops});
       Tensors values = inputs(a, {take(x.q, n, mine), take(x.k, n, theirs), take(x.v, n, theirs),
                                   take(x.d_o, n, mine)});
       run_step(a.program, a.program.steps()[0], rank, values);
@@ -220,8 +226,14 @@ void check_ring(Deal deal, const Sizes& n) {
 TEST(CpuAttention, BlocksOfARingUniteToTheWholeForEveryDeal) {
   for (const Deal deal : {Deal::blocks, Deal::zigzag, Deal::stripes}) {
     SCOPED_TRACE(name_of(deal));
-    check_ring(deal, {2, 24, 2, 3, 4});
-    check_ring(deal, {1, 1056, 1, 2, 2});  // more than one tile a block
+    for (const DefinedMask& m : masks_of(24)) {
+      SCOPED_TRACE(to_string(m.mask));
+      check_ring(deal, {2, 24, 2, 3, 4}, m);
+    }
+    for (const DefinedMask& m : masks_of(1056)) {  // more than one tile a block
+      SCOPED_TRACE(to_string(m.mask));
+      check_ring(deal, {1, 1056, 1, 2, 2}, m);
+    }
   }
 }
 
@@ -230,8 +242,8 @@ TEST(CpuAttention, OfSomeQueriesOnAllKeysIsTheirPartOfTheWhole) {
   const Sizes n{2, 24, 2, 3, 4};
   const Type q = query_type(n, {{mesh.axis("s"), Deal::zigzag}});
   const Operands x(n);
-  const Reference whole = reference(x, true);
-  const Attention a = attention(mesh, q, key_type(n), {true, {}, -1});
+  const Reference whole = reference(x, causal_sees);
+  const Attention a = attention(mesh, q, key_type(n), {Mask(), {}, -1});
   Tensor dk, dv;
   for (int rank = 0; rank < 4; ++rank) {
     const auto mine = tokens(q.dims[1], mesh, rank);
@@ -252,7 +264,7 @@ TEST(CpuAttention, ARowWithoutKeysIsZeroWithoutWeight) {
   const Sizes n{1, 8, 1, 2, 2};
   const Attention a =
       attention(mesh, query_type(n, {{r, Deal::blocks}}), key_type(n, {{r, Deal::blocks}}),
-                {true, r, 1});  // rank 0 gets the keys of rank 3: all in its future
+                {Mask(), r, 1});  // rank 0 gets the keys of rank 3: all in its future
   const Tensors got = interpret(a.program, random_inputs(a.program, 3), 0);
   expect_close(got[a.o_lse[0]], Tensor(8, 0));
   expect_close(got[a.o_lse[1]], Tensor(4, -infinity));

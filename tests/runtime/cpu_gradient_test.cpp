@@ -101,6 +101,16 @@ TEST(CpuGradient, OfALayerNormWithPostNormsMatchesFiniteDifferences) {
   expect_right_gradients(Computed(n));
 }
 
+TEST(CpuGradient, UnderAMaskMatchesFiniteDifferences) {
+  for (const char* const mask :
+       {"full", "window:2", "documents:2,3", "fixed:1,2,1", "strided:1,1,2"}) {
+    SCOPED_TRACE(mask);
+    LayerShape n = llama();
+    n.mask = parse_mask(mask, n.L, {}, "mask");
+    expect_right_gradients(Computed(n));
+  }
+}
+
 TEST(CpuGradientCheck, RefusesAGradientThatIsOnePercentOff) {
   const Computed c(llama());
   for (const Parameter& w : c.layer.weights) {

@@ -38,7 +38,8 @@ void save_checkpoint(const std::string& path, const Mesh&, const std::vector<Sta
 /// What a checkpoint must hold to be of use.
 struct ExpectedState {
   std::map<std::string, Type> tensors;  ///< these and no others; only sizes and dtype count
-  nlohmann::json facts;                 ///< an object of facts that must be equal; others are free
+  /// An object of facts that must be equal; others are free.
+  nlohmann::json facts = nlohmann::json::object();
 };
 
 struct Checkpoint {

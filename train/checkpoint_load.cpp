@@ -125,6 +125,7 @@ void place(const std::string& path, const Manifest& manifest, int rank,
 }  // namespace
 
 Checkpoint load_checkpoint(const std::string& path, const ExpectedState& expected) {
+  require(expected.facts.is_object(), "facts are an object");
   const std::string manifest_path = fs::path(path) / manifest_name;
   const Manifest manifest = read_manifest(manifest_path);
   check_facts(manifest_path, "facts", as_kept(expected.facts), &manifest.facts);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <string_view>
+#include <utility>
 
 namespace ithaca {
 namespace {
@@ -33,13 +34,20 @@ Enum one_of(const Json& name, std::initializer_list<Enum> values) {
   throw Foreign("the unknown word " + in_quotes(name.get<std::string>()));
 }
 
+template <class Int>
+Int whole_number(const Json& json) {
+  const bool fits = json.is_number_unsigned() && std::in_range<Int>(json.get<std::uint64_t>());
+  if (!fits) throw Foreign("the number " + json.dump());
+  return json.get<Int>();
+}
+
 const Json& at_most(std::size_t most, const Json& list) {
   if (!list.is_array() || list.size() > most) throw Foreign("a list that is too long");
   return list;
 }
 
 Dim dim_of(const Json& json, const Mesh& mesh) {
-  Dim dim{{}, json.at("size").get<std::int64_t>()};
+  Dim dim{{}, whole_number<std::int64_t>(json.at("size"))};
   for (const Json& cut : at_most(max_axes, json.at("over")))
     dim.over.push_back(
         {axis_of(cut.at(0), mesh), one_of(cut.at(1), {Deal::blocks, Deal::zigzag, Deal::stripes})});
@@ -58,27 +66,37 @@ Manifest::Tensor tensor_of(const Json& json, const Mesh& mesh) {
 
 Manifest::File file_of(const Json& json) {
   const auto text = json.at("checksum").get<std::string>();
-  Manifest::File file{json.at("rank").get<int>(), json.at("bytes").get<std::int64_t>()};
+  Manifest::File file{whole_number<int>(json.at("rank")),
+                      whole_number<std::int64_t>(json.at("bytes"))};
   std::from_chars(text.data(), text.data() + text.size(), file.checksum, 16);
   return file;
 }
 
-Manifest manifest_of(const Json& json) {
-  Manifest manifest;
-  manifest.facts = json.at("facts");
+Mesh mesh_of(const Json& json) {
   std::vector<Mesh::Extent> extents;
-  for (const Json& axis : json.at("mesh"))
-    extents.push_back({axis.at(0).get<std::string>(), axis.at(1).get<int>()});
-  manifest.mesh = Mesh(extents);
+  for (const Json& axis : at_most(max_axes, json))
+    extents.push_back({axis.at(0).get<std::string>(), whole_number<int>(axis.at(1))});
+  try {
+    return Mesh(extents);
+  } catch (const InputError& error) {
+    throw Foreign(error.what());
+  }
+}
+
+/// Each rank once.
+void check_ranks(const std::vector<Manifest::File>& files, const Mesh& mesh) {
+  const bool ordered = std::ranges::adjacent_find(files, std::ranges::greater_equal{},
+                                                  &Manifest::File::rank) == files.end();
+  if (!ordered || (!files.empty() && files.back().rank >= mesh.ranks()))
+    throw Foreign("files of ranks that are not in the mesh");
+}
+
+Manifest manifest_of(const Json& json) {
+  Manifest manifest{json.at("facts"), mesh_of(json.at("mesh")), {}, {}};
   for (const Json& tensor : json.at("tensors"))
     manifest.tensors.push_back(tensor_of(tensor, manifest.mesh));
   for (const Json& file : json.at("files")) manifest.files.push_back(file_of(file));
-  const auto& files = manifest.files;
-  const bool ordered = std::ranges::adjacent_find(files, std::ranges::greater_equal{},
-                                                  &Manifest::File::rank) == files.end();
-  if (!ordered ||
-      (!files.empty() && (files.front().rank < 0 || files.back().rank >= manifest.mesh.ranks())))
-    throw Foreign("files of ranks that are not in the mesh");
+  check_ranks(manifest.files, manifest.mesh);
   return manifest;
 }
 

@@ -46,8 +46,9 @@ TEST_F(Damaged, EveryFlippedByteIsSeen) {
         std::string bad = good;
         bad[i] = static_cast<char>(bad[i] ^ flip);
         write_bytes(path, bad);
-        EXPECT_TRUE(message().starts_with(path + ": ")) << path << " byte " << i << message();
-        EXPECT_EQ(message().find('\n'), std::string::npos);
+        const std::string said = message();
+        EXPECT_TRUE(said.starts_with(path + ": ")) << path << " byte " << i << said;
+        EXPECT_EQ(said.find('\n'), std::string::npos) << said;
       }
     }
     write_bytes(path, good);
@@ -61,7 +62,8 @@ TEST_F(Damaged, EveryTruncationAndExtensionIsSeen) {
     const std::string path = std::string("step-1/") + name, good = read_file(path);
     for (std::size_t bytes = 0; bytes < good.size(); ++bytes) {
       write_bytes(path, good.substr(0, bytes));
-      EXPECT_TRUE(message().starts_with(path + ": ")) << path << " at " << bytes << message();
+      const std::string said = message();
+      EXPECT_TRUE(said.starts_with(path + ": ")) << path << " at " << bytes << said;
     }
     for (const std::string& more : {std::string("\n"), std::string(1, '\0'), good}) {
       write_bytes(path, good + more);
@@ -166,9 +168,9 @@ TEST_F(Damaged, ManifestsThatMakeNoSenseAreRefusedEvenWithARightChecksum) {
       [](Json& json) { json["tensors"] = Json::object(); }};
   for (std::size_t i = 0; i < edits.size(); ++i) {
     forge(edits[i]);
-    EXPECT_NE(message(), "accepted") << i;
-    EXPECT_EQ(message().find('\n'), std::string::npos) << message();
-    EXPECT_TRUE(message().starts_with("step-1/")) << i << message();
+    const std::string said = message();
+    EXPECT_TRUE(said.starts_with("step-1/")) << i << said;
+    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
     write_bytes(manifest, good);
   }
 }

@@ -86,14 +86,14 @@ TEST_F(CheckpointFile, GoesOnOnAnotherMeshWithTheSlicesThatMeshWouldHaveHad) {
   state.save("step-1", Json::object());
   const Type t_grid{DType::f32, {{d, 8, {{u}}}, {i, 3}}, {r}}, t_one{DType::f32, {{d, 8}, {i, 3}}};
   const Type flat_grid{DType::f64, {{d, 7}}, {u}}, flat_one{DType::f64, {{d, 7}}};
-  const Checkpoint on_grid = load_checkpoint("step-1", {{{"t", t_grid}, {"flat", flat_grid}}, {}});
+  const Checkpoint on_grid = load_checkpoint("step-1", {{{"t", t_grid}, {"flat", flat_grid}}});
   for (int rank = 0; rank < 4; ++rank) {
     EXPECT_EQ(slice_of(on_grid.tensors.at("t"), t_grid, grid, rank),
               slice_of(counting(t), t_grid, grid, rank));
     EXPECT_EQ(slice_of(on_grid.tensors.at("flat"), flat_grid, grid, rank),
               slice_of(counting(flat), flat_grid, grid, rank));
   }
-  const Checkpoint alone = load_checkpoint("step-1", {{{"t", t_one}, {"flat", flat_one}}, {}});
+  const Checkpoint alone = load_checkpoint("step-1", {{{"t", t_one}, {"flat", flat_one}}});
   EXPECT_EQ(alone.tensors.at("t"), counting(t));
   EXPECT_EQ(alone.tensors.at("flat"), counting(flat));
 }

@@ -15,7 +15,8 @@
 
 namespace ithaca {
 
-/// The test runs inside an empty folder, so that messages name short paths.
+/// The test runs inside an empty folder, so that messages name short paths; in memory where there is
+/// such a file system, because saves wait for the disk.
 class Scratch : public testing::Test {
  protected:
   void SetUp() override {
@@ -30,7 +31,9 @@ class Scratch : public testing::Test {
  private:
   std::filesystem::path before_ = std::filesystem::current_path();
   std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("ithaca-train-" + std::to_string(getpid()));
+      (access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm")
+                                     : std::filesystem::temp_directory_path()) /
+      ("ithaca-train-" + std::to_string(getpid()));
 };
 
 inline void write_bytes(const std::string& path, const std::string& bytes) {

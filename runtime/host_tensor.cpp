@@ -98,14 +98,6 @@ double element(DType dtype, const std::byte* from) {
   return static_cast<double>(narrow);
 }
 
-/// Axes on which the type is a copy.
-AxisList copy_axes(const Type& t, const Mesh& mesh) {
-  AxisList axes;
-  for (const Mesh::Extent& extent : mesh.extents())
-    if (const Axis axis = mesh.axis(extent.name); !contains(axes_of(t), axis)) axes.push_back(axis);
-  return axes;
-}
-
 double max_abs(const HostTensor& tensor) {
   double most = 0;
   for (const double x : tensor) most = std::max(most, std::abs(x));
@@ -124,6 +116,13 @@ double max_difference(const HostTensor& a, const HostTensor& b) {
 }
 
 }  // namespace
+
+AxisList copy_axes(const Type& t, const Mesh& mesh) {
+  AxisList axes;
+  for (const Mesh::Extent& extent : mesh.extents())
+    if (const Axis axis = mesh.axis(extent.name); !contains(axes_of(t), axis)) axes.push_back(axis);
+  return axes;
+}
 
 double relative_error(const HostTensor& a, const HostTensor& b) {
   const double difference = max_difference(a, b), most = max_abs(b);

@@ -26,6 +26,9 @@ struct Numbers {
 /// on how it lies.
 Numbers numbers_for(const Program&, ValueId input);
 
+/// Axes on which the type is a copy, in the order of the mesh.
+AxisList copy_axes(const Type&, const Mesh&);
+
 /// Global row-major indices of the elements `rank` holds, in the order it holds them; fewer than
 /// local_elements() where a flat cut rounds up.
 std::vector<std::int64_t> global_indices(const Type&, const Mesh&, int rank);

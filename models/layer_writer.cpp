@@ -49,7 +49,6 @@ class LayerWriter {
       case p:
         return {name, n_.g + 2, {}};
       case v:
-      case r:
         break;
     }
     require(false, "a layer has no such dim");

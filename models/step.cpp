@@ -50,7 +50,7 @@ class StepWriter {
     std::int64_t ways = 1;
     for (const Placement& p : row_.cut)
       if (p.dim == v) ways *= b_.program().mesh().ranks(p.cut.axis);
-    const std::int64_t multiple = ways > 1 ? ways * vocabulary_multiple : 1;
+    const std::int64_t multiple = ways > 1 ? ways * o_.vocabulary_multiple : 1;
     return (n_.vocabulary + multiple - 1) / multiple * multiple;
   }
   ValueId matrix(const char* name) { return w_.matrix(name, {dim(v), dim(d)}, row_); }

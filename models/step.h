@@ -33,6 +33,9 @@ struct StepOptions {
   bool f32_logits = false;      ///< logits are cast to f32 before the loss, as transformers does
   bool offload = false;         ///< inputs of recomputed layers wait in host memory
   bool unrolled = false;        ///< every layer written out: to run it
+  /// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's
+  /// make-vocab-size-divisible-by).
+  std::int64_t vocabulary_multiple = 128;
 };
 
 struct MicroBatch {
@@ -46,9 +49,5 @@ struct MicroBatch {
 
 /// Throws TypeError when a strategy is impossible for the shape.
 MicroBatch micro_batch(const StepShape&, const Mesh&, const StepOptions& = {});
-
-/// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's
-/// make-vocab-size-divisible-by).
-constexpr std::int64_t vocabulary_multiple = 128;
 
 }  // namespace ithaca

@@ -19,11 +19,6 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-std::uint64_t seed_of(std::string_view name) {
-  std::uint64_t seed = 0;
-  for (const char c : name) seed = mix(seed ^ static_cast<unsigned char>(c));
-  return seed;
-}
 
 enum class Kind { activation, matrix, gain, bias };
 
@@ -124,6 +119,12 @@ AxisList copy_axes(const Type& t, const Mesh& mesh) {
   return axes;
 }
 
+std::uint64_t seed_of(std::string_view name) {
+  std::uint64_t seed = 0;
+  for (const char c : name) seed = mix(seed ^ static_cast<unsigned char>(c));
+  return seed;
+}
+
 double relative_error(const HostTensor& a, const HostTensor& b) {
   const double difference = max_difference(a, b), most = max_abs(b);
   return difference == 0 ? 0 : difference / most;
@@ -161,8 +162,9 @@ std::vector<std::int64_t> global_indices(const Type& t, const Mesh& mesh, int ra
   return indices;
 }
 
-std::vector<std::byte> slice_of(const Numbers& numbers, const Type& t, const Mesh& mesh, int rank) {
-  return slice([&](std::int64_t i) { return numbers[i]; }, t, mesh, rank);
+std::vector<std::byte> slice_of(const Numbers& numbers, const Type& t, const Mesh& mesh, int rank,
+                                std::int64_t known) {
+  return slice([&](std::int64_t i) { return i < known ? numbers[i] : 0.0; }, t, mesh, rank);
 }
 
 std::vector<std::byte> slice_of(const HostTensor& whole, const Type& t, const Mesh& mesh,

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct Numbers {
   double operator[](std::int64_t index) const;
 };
 
+/// A seed for each name.
+std::uint64_t seed_of(std::string_view name);
+
 /// What the inputs of a layer look like: activations and gradients N(0, 0.5), matrices N(0,
 /// 1/sqrt(fan-in)), gains 1 + N(0, 0.1), biases N(0, 0.1).  Depends on the name of the value, not
 /// on how it lies.
@@ -33,8 +37,10 @@ AxisList copy_axes(const Type&, const Mesh&);
 /// local_elements() where a flat cut rounds up.
 std::vector<std::int64_t> global_indices(const Type&, const Mesh&, int rank);
 
-/// The rank's slice in the dtype of the type, padding zero.  f32 and f64 only.
-std::vector<std::byte> slice_of(const Numbers&, const Type&, const Mesh&, int rank);
+/// The rank's slice in the dtype of the type, padding zero.  f32 and f64 only.  Elements from index `known` on are
+/// zero.
+std::vector<std::byte> slice_of(const Numbers&, const Type&, const Mesh&, int rank,
+                                std::int64_t known = std::numeric_limits<std::int64_t>::max());
 std::vector<std::byte> slice_of(const HostTensor&, const Type&, const Mesh&, int rank);
 
 /// max |a - b| / max |b|, 0 when a equals b.  Infinity when there is a NaN.

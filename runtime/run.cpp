@@ -30,12 +30,12 @@ class Arena {
 
 class Execution {
  public:
-  Execution(const Program& program, Device& device, Communicator& communicator)
-      : p_(program),
+  Execution(const Runnable& runnable, Device& device, Communicator& communicator)
+      : p_(runnable.program),
         device_(device),
         communicator_(communicator),
-        plan_(memory(program)),
-        waits_(dependencies(program, plan_)),
+        plan_(runnable.plan),
+        waits_(runnable.waits),
         arena_(device, std::max<std::int64_t>(plan_.arena_bytes, 1)),
         host_(static_cast<std::size_t>(plan_.host_arena_bytes)),
         ledger_(plan_.arena_bytes),
@@ -188,8 +188,8 @@ class Execution {
   const Program& p_;
   Device& device_;
   Communicator& communicator_;
-  MemoryPlan plan_;
-  std::vector<std::vector<std::uint32_t>> waits_;
+  const MemoryPlan& plan_;
+  const std::vector<std::vector<std::uint32_t>>& waits_;
   Arena arena_;
   std::vector<std::byte> host_;
   Ledger ledger_, host_ledger_;
@@ -199,22 +199,34 @@ class Execution {
   RankResult result_;
 };
 
-RankResult agree_and_run(const Program& p, Device& device, Communicator& communicator,
+RankResult agree_and_run(const Runnable& r, Device& device, Communicator& communicator,
                          const Inputs& input) {
-  if (p.mesh().ranks() != communicator.ranks())
+  if (r.program.mesh().ranks() != communicator.ranks())
     throw EnvironmentError(fmt::format("the program is for {} ranks, the communicator has {}",
-                                       p.mesh().ranks(), communicator.ranks()));
-  communicator.agree(fingerprint(p));
-  check_order(call_orders(p));
-  return Execution(p, device, communicator).run(input);
+                                       r.program.mesh().ranks(), communicator.ranks()));
+  communicator.agree(r.fingerprint);
+  return Execution(r, device, communicator).run(input);
+}
+
+bool runs(const Program& p) {
+  return std::ranges::all_of(p.steps(), [](const Step& step) { return step.times == 1; });
 }
 
 }  // namespace
 
-RankResult run_rank(const Program& program, Device& device, Communicator& communicator,
+Runnable::Runnable(Program made)
+    : program(std::move(made)),
+      plan(memory(program)),
+      waits(dependencies(program, plan)),
+      fingerprint(ithaca::fingerprint(program)) {
+  require(runs(program), "a step that stands for several layers is priced, not run");
+  check_order(call_orders(program));
+}
+
+RankResult run_rank(const Runnable& runnable, Device& device, Communicator& communicator,
                     const Inputs& input) {
   try {
-    return agree_and_run(program, device, communicator, input);
+    return agree_and_run(runnable, device, communicator, input);
   } catch (const std::exception& error) {
     communicator.abort(error.what());
     throw;

@@ -32,10 +32,25 @@ struct RankResult {
 /// Bytes of this rank's slice of an input of the program, in the dtype of its type.
 using Inputs = std::function<std::vector<std::byte>(ValueId)>;
 
+/// A program with what every run of it needs: where values lie, what waits for what, that its order of collectives
+/// cannot block.  Made once, shared by ranks and runs.
+struct Runnable {
+  /// EnvironmentError when the order of collectives could block.
+  explicit Runnable(Program);
+  Program program;
+  MemoryPlan plan;
+  std::vector<std::vector<std::uint32_t>> waits;  ///< by step, earlier steps on other lanes
+  std::uint64_t fingerprint;
+};
+
 /// Runs `program` as `communicator.rank()`; the mesh must have as many ranks as the communicator.
 /// Before anything runs, all ranks agree on the program and the order of its collectives is
 /// checked. An error on any rank ends all of them: that rank throws it, the others throw
 /// EnvironmentError with its reason.
-RankResult run_rank(const Program&, Device&, Communicator&, const Inputs&);
+RankResult run_rank(const Runnable&, Device&, Communicator&, const Inputs&);
+inline RankResult run_rank(const Program& program, Device& device, Communicator& communicator,
+                           const Inputs& input) {
+  return run_rank(Runnable(program), device, communicator, input);
+}
 
 }  // namespace ithaca

@@ -43,14 +43,15 @@ Executed execute(Layer layer, const VerifyOptions& options) {
   x.layer_by_rank.resize(static_cast<std::size_t>(ranks));
   x.update_by_rank.resize(static_cast<std::size_t>(ranks));
   CpuDevice device;
+  const Runnable layer_runs(x.layer.program), update_runs(x.update);
   run_ranks(
       ranks,
       [&](ThreadCommunicator& communicator) {
         const int rank = communicator.rank();
         const auto at = static_cast<std::size_t>(rank);
         x.layer_by_rank[at] =
-            run_rank(x.layer.program, device, communicator, layer_inputs(x.layer.program, rank));
-        x.update_by_rank[at] = run_rank(x.update, device, communicator, update_inputs(x, rank));
+            run_rank(layer_runs, device, communicator, layer_inputs(x.layer.program, rank));
+        x.update_by_rank[at] = run_rank(update_runs, device, communicator, update_inputs(x, rank));
       },
       options.patience_s);
   return x;

@@ -9,6 +9,7 @@
 #include "reports/json.h"
 #include "reports/text_table.h"
 #include "sim/schedule.h"
+#include "sim/time.h"
 
 #include <fmt/format.h>
 
@@ -46,7 +47,7 @@ Json json_of(const Cost& c) {
           {"cluster", c.job.cluster.name},
           {"strategy", p.arrangement.name},
           {"mesh", mesh_json(p.arrangement.mesh)},
-          {"recompute", recompute_text(p.recompute)},
+          {"recompute", ithaca::text_of(p.recompute)},
           {"schedule", c.job.overlap ? "overlapped" : "blocking"},
           {"degree", degrees.all},
           {"ulysses", degrees.ulysses},
@@ -60,7 +61,7 @@ Json json_of(const Cost& c) {
            {{"step_s", t.step_s},
             {"compute_s", t.compute_s},
             {"exposed_comm_s", t.exposed_comm_s},
-            {"layer_s", t.layer_s},
+            {"micro_batch_s", t.micro_batch_s},
             {"update_s", t.update_s}}}};
 }
 
@@ -87,9 +88,10 @@ std::string time_text(const Cost& c) {
   using enum Align;
   const StepTime& t = c.priced.time;
   TextTable table({{"time", left}, {"", right}});
-  table.add({"one layer, forward and backward", seconds_text(t.layer_s)});
+  table.add({"one micro-batch, forward and backward", seconds_text(t.micro_batch_s)});
   table.add({"update, once a step", seconds_text(t.update_s)});
-  table.add({fmt::format("step, {} layers", c.job.layers), seconds_text(t.step_s)});
+  table.add({fmt::format("step, {} layers, {} micro-batches", c.job.layers, c.job.micro_batches),
+             seconds_text(t.step_s)});
   table.add({"  of it computing", seconds_text(t.compute_s)});
   table.add({"  of it exposed communication", seconds_text(t.exposed_comm_s)});
   return table.text(2);
@@ -106,7 +108,7 @@ std::string text_of(const Cost& c) {
   const SentBytes sent = p.count.sent_bytes();
   std::string text =
       fmt::format("{} on {} x {}: {}, recompute {}, {}\n{}, {} layers\n\n", c.job.model, c.job.gpus,
-                  c.job.cluster.gpu.name, p.arrangement.name, recompute_text(p.recompute),
+                  c.job.cluster.gpu.name, p.arrangement.name, ithaca::text_of(p.recompute),
                   c.job.overlap ? "overlapped" : "blocking", shape_text(c.job.shape), c.job.layers);
   text +=
       fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
@@ -130,6 +132,7 @@ class CostVerb : public Verb {
     add_model_options(*app_, o_);
     add_cluster_options(*app_, o_);
     add_strategy_options(*app_, o_);
+    add_step_options(*app_, o_);
     app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
     app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
     app_->add_option("--timeline", timeline_, "predicted timeline as a Chrome trace")
@@ -144,7 +147,7 @@ class CostVerb : public Verb {
   int run(Console& console) override {
     if (o_.strategy.empty())
       throw InputError("--strategy", "expected an expression such as ulysses_zero3, got nothing");
-    const bool recompute = recomputes(o_);
+    const Recompute recompute = recomputes(o_);
     take_default(o_.cluster, "dgx-a100-80g", "--cluster", console);
     Mesh mesh;
     if (!o_.mesh.empty()) {
@@ -160,7 +163,8 @@ class CostVerb : public Verb {
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
     const Layer layer = layer_of(job, priced.arrangement, recompute);
     const Cost cost{job, priced, attention_load(layer.program)};
-    console.note("layers only: embedding, LM head and loss are not priced yet");
+    if (job.vocabulary == 0)
+      console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
     if (!timeline_.empty()) write_timeline(cost, console);
     console.result(o_.json ? ithaca::text_of(json_of(cost)) : text_of(cost), o_.output);

@@ -65,7 +65,7 @@ Subject of_model(const Options& o, Console& console) {
   if (model.max_position_embeddings > 0 && tokens > model.max_position_embeddings)
     console.note(fmt::format("{}: {} tokens exceed the {} positions the model was made for",
                              model.name, tokens, model.max_position_embeddings));
-  return {model.name, shape, layers_of(o, model.layers)};
+  return {model.name, shape, layers_of(o, model.layers), model.vocabulary, model.tied_embeddings};
 }
 
 /// Heads and their dimension: what was said, else heads of 128.
@@ -145,9 +145,27 @@ void add_strategy_options(CLI::App& app, Options& o) {
   app.add_option("--mesh", o.mesh, "axes, slowest links first, such as r=2,u=4")
       ->type_name("AXES")
       ->group(group);
-  app.add_option("--recompute", o.recompute, "none or full (none)")->type_name("HOW")->group(group);
+  app.add_option("--recompute", o.recompute,
+                 "none, full, selective (norm+act), or classes of norm+act+up (none)")
+      ->type_name("HOW")
+      ->group(group);
   app.add_option("--schedule", o.schedule, "overlapped or blocking (overlapped)")
       ->type_name("HOW")
+      ->group(group);
+}
+
+void add_step_options(CLI::App& app, Options& o) {
+  const std::string group = "The step";
+  const auto add = [&](const char* flag, std::string& text, const char* type, const char* help) {
+    app.add_option(flag, text, help)->type_name(type)->group(group);
+  };
+  add("--micro-batches", o.micro_batches, "N", "micro-batches of one optimizer step (1)");
+  add("--recipe", o.recipe, "NAME", "mixed, mixed-f32-grads, bf16 or f32 (mixed)");
+  add("--mlp-tiles", o.mlp_tiles, "N|auto", "work through the MLP in runs of tokens (1)");
+  add("--loss-tiles", o.loss_tiles, "N|auto", "work through logits and loss in runs (1)");
+  app.add_flag("--offload", o.offload, "with --recompute full: inputs of layers wait on the host")
+      ->group(group);
+  app.add_flag("--optimizer-offload", o.optimizer_offload, "optimizer states on the host")
       ->group(group);
 }
 
@@ -192,8 +210,14 @@ bool overlaps(const Options& o) {
   return one_of(o.schedule, "--schedule", {"overlapped", "blocking"}) == "overlapped";
 }
 
-bool recomputes(const Options& o) {
-  return one_of(o.recompute, "--recompute", {"none", "full"}) == "full";
+Recompute recomputes(const Options& o) {
+  return parse_recompute(o.recompute.empty() ? "none" : o.recompute, {}, "--recompute");
+}
+
+/// A number of tiles, or 0 for "auto".
+std::int64_t tiles_of(const std::string& text, const char* flag) {
+  if (text == "auto") return 0;
+  return text.empty() ? 1 : whole(text, flag, 1, std::int64_t{1} << 40);
 }
 
 Job job_of(const Options& o, Console& console) {
@@ -206,6 +230,13 @@ Job job_of(const Options& o, Console& console) {
   need(o.cluster, "--cluster", "a preset or a YAML file", ", see `ithaca clusters`");
   job.cluster = as_flag("cluster", [&] { return load_cluster(o.cluster); });
   job.overlap = overlaps(o);
+  job.vocabulary = subject.vocabulary;
+  job.tied = subject.tied;
+  if (!o.recipe.empty()) job.recipe = find_recipe(o.recipe);
+  if (!o.micro_batches.empty())
+    job.micro_batches = whole(o.micro_batches, "--micro-batches", 1, 1 << 24);
+  job.levers = {tiles_of(o.mlp_tiles, "--mlp-tiles"), tiles_of(o.loss_tiles, "--loss-tiles"),
+                o.offload, o.optimizer_offload};
   return job;
 }
 

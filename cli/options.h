@@ -19,6 +19,8 @@ struct Options {
   std::string hidden, intermediate, heads, kv_heads, head_dim, mask;
   std::string cluster, gpus;
   std::string strategy, mesh, recompute, schedule;
+  std::string recipe, micro_batches, mlp_tiles, loss_tiles;
+  bool offload = false, optimizer_offload = false;
   std::string output;
   bool json = false, csv = false, markdown = false;
 };
@@ -26,6 +28,7 @@ struct Options {
 void add_model_options(CLI::App&, Options&);
 void add_cluster_options(CLI::App&, Options&);
 void add_strategy_options(CLI::App&, Options&);
+void add_step_options(CLI::App&, Options&);
 
 /// A decimal integer.
 std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,
@@ -41,13 +44,15 @@ struct Subject {
   std::string name;
   LayerShape shape;
   std::int64_t layers = 1;
+  std::int64_t vocabulary = 0;  ///< 0: unknown
+  bool tied = false;
 };
 /// Notes what the layer program leaves out of the model, and what was assumed for bare sizes.
 Subject subject_of(const Options&, Console&);
 
 int gpus_of(const Options&);
 bool overlaps(const Options&);
-bool recomputes(const Options&);
+Recompute recomputes(const Options&);
 /// Everything a price needs.  Needs --seq, --gpus and --cluster.
 Job job_of(const Options&, Console&);
 

@@ -14,16 +14,12 @@
 namespace ithaca {
 namespace {
 
-const char* recompute_text(const Choice& c) {
-  return c.recompute ? "full" : "none";
-}
-
 Json choice_json(const Choice& c) {
   return {{"attention", c.attention()},
           {"mlp", c.mlp()},
           {"strategy", c.expression()},
           {"mesh", mesh_json(c.mesh)},
-          {"recompute", recompute_text(c)}};
+          {"recompute", text_of(Recompute(c.recompute))}};
 }
 
 Json ranked_json(const Ranked& r) {
@@ -43,7 +39,7 @@ std::string paragraph(std::size_t first, std::size_t later, const std::string& w
 
 std::string described(const Choice& c) {
   return fmt::format("{} on {}, recompute {}", c.expression(), mesh_text(c.mesh),
-                     recompute_text(c));
+                     text_of(Recompute(c.recompute)));
 }
 
 /// An expression in a column: halves on lines of their own, and long ones wrapped.
@@ -96,8 +92,8 @@ std::string ranking_text(const Plan& plan, std::size_t most) {
     const std::vector<std::string> lines = column_of(r.choice);
     table.add({fmt::format("{}", n + 1), seconds_text(r.step_s), seconds_text(r.compute_s),
                seconds_text(r.exposed_comm_s), binary_bytes(r.peak_bytes),
-               decimal_bytes(r.sent_bytes), recompute_text(r.choice), mesh_text(r.choice.mesh),
-               lines.front()});
+               decimal_bytes(r.sent_bytes), text_of(Recompute(r.choice.recompute)),
+               mesh_text(r.choice.mesh), lines.front()});
     for (std::size_t l = 1; l < lines.size(); ++l)
       table.add({"", "", "", "", "", "", "", "", lines[l]});
   }
@@ -197,7 +193,7 @@ std::string why_nothing_fits(const Job& job, const Plan& plan) {
       "capacity "
       "is {}; use more GPUs, fewer tokens or a smaller batch",
       plan.candidates, binary_bytes(*least->peak_bytes), least->choice.expression(),
-      recompute_text(least->choice), binary_bytes(job.cluster.gpu.memory_bytes));
+      text_of(Recompute(least->choice.recompute)), binary_bytes(job.cluster.gpu.memory_bytes));
 }
 
 }  // namespace ithaca

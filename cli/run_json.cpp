@@ -24,7 +24,7 @@ Json plan_part(const TwinRun& run) {
           {"gpus", p.job.gpus},
           {"strategy", p.strategy},
           {"mesh", mesh_json(p.mesh)},
-          {"recompute", recompute_text(p.recompute)},
+          {"recompute", text_of(p.recompute)},
           {"schedule", p.job.overlap ? "overlapped" : "blocking"},
           {"step_s", p.step_s},
           {"peak_bytes", p.peak_bytes},

@@ -54,12 +54,12 @@ std::string errors_text(const TwinRun& run, const Json& json) {
 
 std::string run_text(const TwinRun& run) {
   const Json json = run_json(run);
-  std::string text = fmt::format(
-      "{} on {} thread ranks: {}, mesh {}, recompute {}, {}\n{}{}, {} layer{}\n\n",
-      run.plan.job.model, run.arrangement.mesh.ranks(), run.arrangement.name,
-      to_string(run.arrangement.mesh), recompute_text(run.plan.recompute), name_of(run.dtype),
-      run.scale > 1 ? fmt::format("scaled by 1/{}: ", run.scale) : "", shape_text(run.shape),
-      run.layers.size(), run.layers.size() == 1 ? "" : "s");
+  std::string text =
+      fmt::format("{} on {} thread ranks: {}, mesh {}, recompute {}, {}\n{}{}, {} layer{}\n\n",
+                  run.plan.job.model, run.arrangement.mesh.ranks(), run.arrangement.name,
+                  to_string(run.arrangement.mesh), text_of(run.plan.recompute), name_of(run.dtype),
+                  run.scale > 1 ? fmt::format("scaled by 1/{}: ", run.scale) : "",
+                  shape_text(run.shape), run.layers.size(), run.layers.size() == 1 ? "" : "s");
   text += sent_text(json) + '\n' + errors_text(run, json);
   const Json& time = json["time"];
   text += fmt::format("\n  {} on {} ranks, {} on one rank (layer, forward and backward)\n",

@@ -68,7 +68,7 @@ LayerShape twin_of(const LayerShape& shape, std::int64_t scale) {
   return twin;
 }
 
-std::int64_t run_bytes(const LayerShape& shape, const Arrangement& at, bool recompute,
+std::int64_t run_bytes(const LayerShape& shape, const Arrangement& at, const Recompute& recompute,
                        DType dtype) {
   const ProgramBytes many =
       bytes_of(layer_program(shape, at.strategy, at.mesh, {recompute, true, dtype}), dtype);

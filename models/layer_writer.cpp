@@ -216,8 +216,8 @@ WeightRow real(WeightRow row, const Mesh& mesh) {
 }  // namespace
 
 ValueId Weights::keep(const char* name, const Type& stored, const WeightRow& row) {
-  all_.push_back({prefix_ + name, b_.input(name, stored, Role::weight), no_value, no_value, times_,
-                  true, row});
+  all_.push_back({prefix_ + name, b_.input(name, stored, Role::weight), no_value, no_value, layer_,
+                  times_, true, row});
   return all_.back().stored;
 }
 

@@ -15,8 +15,9 @@ class Weights {
       : b_(builder), dtype_(dtype), all_(all) {}
 
   /// What is made next is named `text` and its own name, and stands for `times` equal ones.
-  void begin(std::string text, std::int64_t times = 1) {
+  void begin(std::string text, int layer = -1, std::int64_t times = 1) {
     prefix_ = std::move(text);
+    layer_ = layer;
     times_ = times;
   }
   /// A matrix as it is used; at rest it may be a flat shard.
@@ -31,6 +32,7 @@ class Weights {
   DType dtype_;
   std::vector<Parameter>& all_;
   std::string prefix_;
+  int layer_ = -1;
   std::int64_t times_ = 1;
 };
 

@@ -1,6 +1,5 @@
 #include "models/recompute.h"
 
-#include "models/error.h"
 #include "models/nearest.h"
 
 #include <array>
@@ -28,7 +27,7 @@ std::string text_of(const Recompute& recompute) {
   return text.empty() ? "none" : text;
 }
 
-Recompute parse_recompute(std::string_view text, const std::string& key) {
+Recompute parse_recompute(std::string_view text, const Place& place, std::string_view key) {
   if (text == "none") return {};
   if (text == "full") return {true};
   Recompute recompute;
@@ -42,9 +41,10 @@ Recompute parse_recompute(std::string_view text, const std::string& key) {
     for (const auto& [name, member] : classes)
       if (text.substr(at, end - at) == name) known = recompute.*member = true;
     if (!known)
-      throw InputError(key, fmt::format("expected none, full, selective or classes such as "
-                                        "norm+act+up, got {}",
-                                        in_quotes(text)));
+      throw InputError(place, key,
+                       fmt::format("expected none, full, selective or classes such as "
+                                   "norm+act+up, got {}",
+                                   in_quotes(text)));
     at = end + 1;
   }
   return recompute;

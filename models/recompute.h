@@ -1,6 +1,7 @@
 // models/recompute.h -- what the backward of a layer computes again instead of keeping it.
 #pragma once
 
+#include "models/error.h"
 #include "models/program.h"
 
 #include <string>
@@ -25,7 +26,7 @@ struct Recompute {
 
 /// "none", "full", or the classes: "norm+act".
 std::string text_of(const Recompute&);
-/// InputError with `key` for anything else; "selective" is "norm+act", which costs next to no time.
-Recompute parse_recompute(std::string_view text, const std::string& key);
+/// InputError at `place` and `key` for anything else; "selective" is "norm+act", which costs next to no time.
+Recompute parse_recompute(std::string_view text, const Place& place, std::string_view key);
 
 }  // namespace ithaca

@@ -30,6 +30,7 @@ class StepWriter {
   }
 
   MicroBatch write() && {
+    if (n_.vocabulary == 0) return layers_only();
     ValueId x = layers(embedding());
     x = b_.move(final_norm(x), lie_);
     const ValueId table = n_.tied ? again(tied_) : matrix("head");
@@ -41,6 +42,18 @@ class StepWriter {
   }
 
  private:
+  MicroBatch layers_only() {
+    const Type lie =
+        laid({o_.layer.dtype, {dim(b), dim(L), dim(d)}, {}, {}}, runs_.front().strategy.residual);
+    const ValueId y = layers(b_.input("x", lie, Role::activation));
+    b_.output(y);
+    const std::size_t end = b_.program().steps().size();
+    if (o_.layer.backward)
+      differentiate_to(end, {{y, step_.dloss = b_.input("dy", b_.type(y), Role::gradient)}});
+    step_.program = std::move(b_).build();
+    return std::move(step_);
+  }
+
   const LayerShape& shape() const { return runs_.front().shape; }
   Dim dim(DimName name) const {
     return {name, name == b ? shape().b : name == L ? shape().L : name == d ? shape().d : padded()};
@@ -78,7 +91,7 @@ class StepWriter {
       for (std::int64_t c = 0; c < copies; ++c, ++copy) {
         const std::int64_t times = c + 1 < copies ? run.times - copies + 1 : 1;
         b_.layer(copy, times);
-        w_.begin(fmt::format("layers.{}.", number), times);
+        w_.begin(fmt::format("layers.{}.", number), copy, times);
         number += static_cast<int>(times);
         x = b_.move(x, run.strategy.residual);
         step_.layer_inputs.push_back(x);
@@ -173,9 +186,7 @@ class StepWriter {
 }  // namespace
 
 MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptions& options) {
-  if (shape.vocabulary < 1)
-    throw TypeError("shape",
-                    fmt::format("vocabulary: expected at least 1, got {}", shape.vocabulary));
+  require(shape.vocabulary >= 0 && !shape.runs.empty(), "a step has layers");
   MicroBatch step = StepWriter(shape, mesh, options).write();
   if (options.offload) step.program = offload(std::move(step.program), step.layer_inputs);
   return step;

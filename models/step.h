@@ -22,9 +22,9 @@ struct LayerRun {
 };
 
 struct StepShape {
-  std::vector<LayerRun> runs;  ///< b and L the same in all
-  std::int64_t vocabulary = 0;
-  bool tied = false;  ///< one table embeds tokens and makes logits
+  std::vector<LayerRun> runs;   ///< b and L the same in all
+  std::int64_t vocabulary = 0;  ///< 0: layers only, x and dy given from outside
+  bool tied = false;            ///< one table embeds tokens and makes logits
 };
 
 struct StepOptions {
@@ -40,9 +40,10 @@ struct StepOptions {
 
 struct MicroBatch {
   Program program;
-  ValueId tokens, labels;    ///< i64 [b L]; labels outside the vocabulary do not count
-  ValueId loss;              ///< sum over valid tokens, on every rank
-  ValueId dloss = no_value;  ///< no_value in a forward-only program
+  ValueId tokens = no_value,
+          labels = no_value;  ///< i64 [b L]; labels outside the vocabulary do not count
+  ValueId loss = no_value;    ///< sum over valid tokens, on every rank
+  ValueId dloss = no_value;   ///< no_value in a forward-only program
   std::vector<Parameter> parameters;
   std::vector<ValueId> layer_inputs;  ///< the residual stream where each layer begins
 };

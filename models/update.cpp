@@ -39,6 +39,7 @@ class UpdateWriter {
 
   ValueId reduced(std::size_t i) {
     const Parameter& p = parameters_[i];
+    b_.layer(-1, p.times);
     if (p.grad == no_value) return no_value;
     const Value& grad = p_[p.grad];
     const ValueId g = b_.input(grad.name, grad.type, Role::weight_gradient);
@@ -52,8 +53,10 @@ class UpdateWriter {
   ValueId clip(const std::vector<ValueId>& gradients) {
     if (o_.clip_norm <= 0) return no_value;
     std::vector<ValueId> sums;  // one for each way to lie
-    for (const ValueId g : gradients) {
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const ValueId g = gradients[i];
       if (g == no_value) continue;
+      b_.layer(-1, parameters_[i].times);
       const ValueId square = b_.squared_norm(g);
       const auto same = [&](ValueId v) { return b_.type(v) == b_.type(square); };
       const auto it = std::ranges::find_if(sums, same);
@@ -62,6 +65,7 @@ class UpdateWriter {
       else
         *it = b_.add("norm2", *it, square);
     }
+    b_.layer(-1, 1);
     ValueId total = no_value;
     for (const ValueId sum : sums) {
       const ValueId whole = b_.move(sum, scalar());
@@ -83,6 +87,7 @@ class UpdateWriter {
 
   void step(std::size_t i, ValueId gradient, ValueId factor) {
     UpdateSlot& s = update_.slots[i];
+    b_.layer(-1, parameters_[i].times);
     const Type stored = p_.type(parameters_[i].stored);
     ValueId weight = no_value;
     if (o_.recipe.master) {

@@ -26,20 +26,13 @@ std::string quoted_text(std::string_view text) {
 const char* text_of(bool b) {
   return b ? "true" : "false";
 }
-const char* text_of(Norm norm) {
-  return norm == Norm::rms ? "rms" : "layer";
-}
-const char* text_of(Act act) {
-  return act == Act::swiglu ? "swiglu" : act == Act::geglu ? "geglu" : "gelu";
-}
-
 std::string layer_text(const LayerShape& s) {
   std::string text;
   const auto put = [&](const char* key, const auto& value) {
     text += fmt::format("  {}: {}\n", key, value);
   };
   put("d", s.d), put("i", s.i), put("k", s.k), put("g", s.g), put("e", s.e);
-  put("norm", text_of(s.norm)), put("act", text_of(s.act)), put("rope", text_of(s.rope));
+  put("norm", name_of(s.norm)), put("act", name_of(s.act)), put("rope", text_of(s.rope));
   put("rope_theta", s.rope_theta), put("fused_qkv", text_of(s.fused_qkv));
   put("qkv_bias", text_of(s.qkv_bias)), put("o_bias", text_of(s.o_bias)),
       put("mlp_bias", text_of(s.mlp_bias));
@@ -75,6 +68,42 @@ Mesh read_mesh(const Yaml& y) {
   return Mesh(std::move(extents));
 }
 
+/// What is left at its default is left out.
+std::string step_text(const Job& job) {
+  std::string text;
+  const auto put = [&](const char* key, const auto& value) {
+    text += fmt::format("{}: {}\n", key, value);
+  };
+  if (job.vocabulary > 0) put("vocabulary", job.vocabulary);
+  if (job.tied) put("tied", "true");
+  if (job.recipe.name != recipes().front().name) put("recipe", job.recipe.name);
+  if (job.micro_batches > 1) put("micro_batches", job.micro_batches);
+  if (const Levers& l = job.levers; l != Levers())
+    put("levers",
+        fmt::format("{{mlp_tiles: {}, loss_tiles: {}, offload: {}, optimizer_offload: {}}}",
+                    l.mlp_tiles, l.loss_tiles, text_of(l.offload), text_of(l.optimizer_offload)));
+  return text;
+}
+
+void read_levers(const Yaml& y, Levers& levers) {
+  y.allow({"mlp_tiles", "loss_tiles", "offload", "optimizer_offload"});
+  levers.mlp_tiles = y.at("mlp_tiles").integer(0, most_tokens);
+  levers.loss_tiles = y.at("loss_tiles").integer(0, most_tokens);
+  levers.offload = y.at("offload").boolean();
+  levers.optimizer_offload = y.at("optimizer_offload").boolean();
+}
+
+void read_step(const Yaml& y, Job& job) {
+  if (const auto vocabulary = y.find("vocabulary"))
+    job.vocabulary = vocabulary->integer(1, SizeLimits::vocabulary);
+  if (const auto tied = y.find("tied")) job.tied = tied->boolean();
+  if (const auto recipe = y.find("recipe")) {
+    job.recipe = find_recipe(recipe->one_of({"mixed", "mixed-f32-grads", "bf16", "f32"}));
+  }
+  if (const auto n = y.find("micro_batches")) job.micro_batches = n->integer(1, most_samples);
+  if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
+}
+
 void read_prediction(const Yaml& y, PlanFile& plan) {
   y.allow({"step", "peak", "sent"});
   plan.step_s = y.at("step").seconds();
@@ -91,19 +120,20 @@ std::string to_yaml(const PlanFile& plan) {
   const Job& job = plan.job;
   return fmt::format(
       "schema: ithaca/1\nkind: plan\nmodel: {}\nlayers: {}\nlayer:\n{}batch: {}\nseq: "
-      "{}\ncluster: {}\n"
+      "{}\n{}cluster: {}\n"
       "gpus: {}\nmesh: {{{}}}\nstrategy: {}\nrecompute: {}\nschedule: {}\n"
       "predicted: {{step: \"{:.6g} s\", peak: \"{} B\", sent: \"{} B\"}}\n",
       quoted_text(job.model), job.layers, layer_text(job.shape), job.shape.b, job.shape.L,
-      quoted_text(plan.cluster), job.gpus, mesh, quoted_text(plan.strategy),
-      plan.recompute ? "full" : "none", job.overlap ? "overlapped" : "blocking", plan.step_s,
+      step_text(job), quoted_text(plan.cluster), job.gpus, mesh, quoted_text(plan.strategy),
+      ithaca::text_of(plan.recompute), job.overlap ? "overlapped" : "blocking", plan.step_s,
       plan.peak_bytes, plan.sent_bytes);
 }
 
 PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
   y.allow({"schema", "kind", "model", "layers", "layer", "batch", "seq", "cluster", "gpus", "mesh",
-           "strategy", "recompute", "schedule", "predicted"});
+           "strategy", "recompute", "schedule", "predicted", "vocabulary", "tied", "recipe",
+           "micro_batches", "levers"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;
@@ -122,7 +152,9 @@ PlanFile load_plan(const std::string& path) {
     y.at("mesh").fail(fmt::format("expected axes that multiply to gpus = {}, got {}", plan.job.gpus,
                                   plan.mesh.ranks()));
   plan.strategy = y.at("strategy").text();
-  plan.recompute = y.at("recompute").one_of({"none", "full"}) == "full";
+  const Yaml recompute = y.at("recompute");
+  plan.recompute = parse_recompute(recompute.text(), recompute.place(), recompute.key());
+  read_step(y, plan.job);
   plan.job.overlap = y.at("schedule").one_of({"blocking", "overlapped"}) == "overlapped";
   if (const auto predicted = y.find("predicted")) read_prediction(*predicted, plan);
   return plan;

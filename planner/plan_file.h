@@ -11,7 +11,10 @@
 //     gpus: 8
 //     mesh: {u: 8}                   # axes of the strategy, slowest links first
 //     strategy: ulysses_zero3(u)     # models/catalog.h
-//     recompute: full                # none | full
+//     recompute: full                # none | full | selective, or classes: norm+act+up
+//     vocabulary: 128256             # left out: layers only; and `tied: true`
+//     recipe: mixed                  # models/recipe.h; micro_batches: 4
+//     levers: {mlp_tiles: 0, loss_tiles: 0, offload: true, optimizer_offload: false}   # planner/price.h
 //     schedule: overlapped           # blocking | overlapped
 //     predicted: {step: "13.03 s", peak: "27487790694 B", sent: "2034237440 B"}   # for people; read back by report
 #pragma once
@@ -27,7 +30,7 @@ struct PlanFile {
   std::string cluster;  ///< as it was named
   std::string strategy;
   Mesh mesh;  ///< in the axes of the strategy
-  bool recompute = false;
+  Recompute recompute = {};
   double step_s = 0;
   std::int64_t peak_bytes = 0, sent_bytes = 0;
 };

@@ -1,20 +1,77 @@
 #include "planner/price.h"
 
-namespace ithaca {
+#include <algorithm>
 
-Layer layer_of(const Job& job, const Arrangement& arrangement, bool recompute) {
-  return layer_program(job.shape, arrangement.strategy, arrangement.mesh, {recompute});
+namespace ithaca {
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// Tokens of a sample one rank works on in the MLP, and samples.
+std::int64_t local_tokens(const Job& job, const Arrangement& at) {
+  const Type t = laid({DType::bf16, {{DimName::b, job.shape.b}, {DimName::L, job.shape.L}}, {}, {}},
+                      at.strategy.mlp.in);
+  return local_size(t.dims[0], at.mesh) * local_size(t.dims[1], at.mesh);
+}
+
+StepOptions options_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+  const Levers& levers = job.levers;
+  const std::int64_t tokens = local_tokens(job, at);
+  constexpr double tile_bytes = 1 << 30;
+  const double logits_bytes =
+      4.0 * static_cast<double>(tokens) * static_cast<double>(job.vocabulary);
+  StepOptions options;
+  options.layer.recompute = recompute;
+  options.layer.dtype = job.recipe.weight;
+  options.layer.gradient = job.recipe.gradient;
+  options.layer.accumulate = job.micro_batches > 1;
+  options.layer.mlp_tiles =
+      levers.mlp_tiles > 0 ? levers.mlp_tiles : divide_up(tokens, job.shape.d);
+  options.loss_tiles =
+      levers.loss_tiles > 0
+          ? levers.loss_tiles
+          : std::max<std::int64_t>(1, static_cast<std::int64_t>(logits_bytes / tile_bytes) + 1);
+  options.offload = levers.offload && recompute.full;
+  return options;
+}
+
+}  // namespace
+
+Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& recompute) {
+  LayerOptions options;
+  options.recompute = recompute;
+  return layer_program(job.shape, arrangement.strategy, arrangement.mesh, options);
+}
+
+StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+  const StepShape shape{{{job.shape, at.strategy, job.layers}}, job.vocabulary, job.tied};
+  StepPrograms step{micro_batch(shape, at.mesh, options_of(job, at, recompute)), {}};
+  UpdateOptions update;
+  update.recipe = job.recipe;
+  update.on_host = job.levers.optimizer_offload;
+  step.update = update_program(step.micro.program, step.micro.parameters, update);
+  return step;
+}
+
+std::int64_t PricedStrategy::host_bytes_per_node(const Cluster& cluster) const {
+  return memory.host_bytes *
+         std::min<std::int64_t>(cluster.gpus_per_node, arrangement.mesh.ranks());
 }
 
 PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh,
-                     bool recompute) {
-  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}};
+                     const Recompute& recompute) {
+  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}, {}};
   const Layer layer = layer_of(job, p.arrangement, recompute);
   p.count = count(layer.program);
   p.update = count(settle_program(layer));
-  p.memory = model_memory(layer, job.layers);
-  p.overheads = overheads(p.count);
-  p.time = step_time(layer, job.layers, job.overlap, ClusterCost(job.cluster));
+  const StepPrograms step = step_of(job, p.arrangement, recompute);
+  p.step = job.micro_batches * count(step.micro.program) + count(step.update.program);
+  p.memory = step_memory(step.micro, step.update);
+  p.overheads = overheads(p.step);
+  p.time = step_time(step.micro, step.update, {job.micro_batches, job.overlap},
+                     ClusterCost(job.cluster));
   return p;
 }
 

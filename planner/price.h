@@ -3,39 +3,63 @@
 
 #include "models/catalog.h"
 #include "models/model_spec.h"
-#include "sim/memory.h"
+#include "sim/count.h"
 #include "sim/overheads.h"
-#include "sim/time.h"
+#include "sim/step.h"
 
 #include <string>
 
 namespace ithaca {
 
-/// What is to be trained and on what: `layers` equal layers, one micro-batch.
+/// What may be given up or moved to make a step fit; none changes what is trained.
+struct Levers {
+  /// Tiles of the MLP and of logits and loss.  0: as many as ALST takes (arXiv 2506.13996): tokens of a rank over d,
+  /// and as many as keep a tile's f32 logits below 1 GiB.
+  std::int64_t mlp_tiles = 1, loss_tiles = 1;
+  bool offload = false;            ///< inputs of recomputed layers wait in host memory
+  bool optimizer_offload = false;  ///< optimizer states live in host memory
+  bool operator==(const Levers&) const = default;
+};
+
+/// What is to be trained and on what.
 struct Job {
   std::string model;  ///< a name for people; the shape is what counts
-  LayerShape shape;   ///< with b samples of L tokens
+  LayerShape shape;   ///< with b samples of L tokens in one micro-batch
   std::int64_t layers = 1;
   Cluster cluster;
   int gpus = 1;
-  bool overlap = true;  ///< schedule: overlapped, else blocking
+  bool overlap = true;          ///< schedule: overlapped, else blocking
+  std::int64_t vocabulary = 0;  ///< 0: layers only, without the ends of the network
+  bool tied = false;            ///< one table embeds tokens and makes logits
+  Recipe recipe = recipes().front();
+  std::int64_t micro_batches = 1;  ///< of one optimizer step
+  Levers levers = {};
 };
 
 struct PricedStrategy {
   Arrangement arrangement;
-  bool recompute = false;
-  Count count;         ///< one layer, rank 0
-  Count update;        ///< of its weight gradients, once a step
-  ModelMemory memory;  ///< all layers
+  Recompute recompute = {};
+  Count count;        ///< one layer, rank 0
+  Count update;       ///< of its weight gradients, once a step
+  Count step;         ///< all micro-batches and the update of the whole model, rank 0
+  StepMemory memory;  ///< of the whole step
   Overheads overheads;
-  StepTime time;  ///< all layers
+  StepTime time;  ///< of the whole step
   std::int64_t peak_bytes() const { return memory.peak_bytes + overheads.bytes(); }
+  /// Host memory all ranks of a node take together.
+  std::int64_t host_bytes_per_node(const Cluster&) const;
 };
 
 /// Throws InputError when the strategy is impossible.  `mesh` in the axes of the expression.
-PricedStrategy price(const Job&, const std::string& strategy, const Mesh& mesh, bool recompute);
+PricedStrategy price(const Job&, const std::string& strategy, const Mesh& mesh, const Recompute&);
 
 /// The layer a price speaks of.
-Layer layer_of(const Job&, const Arrangement&, bool recompute);
+Layer layer_of(const Job&, const Arrangement&, const Recompute&);
+/// The programs of the whole step.
+struct StepPrograms {
+  MicroBatch micro;
+  Update update;
+};
+StepPrograms step_of(const Job&, const Arrangement&, const Recompute&);
 
 }  // namespace ithaca

@@ -21,7 +21,7 @@ std::string plan_headline(const PlanData& d) {
       "per "
       "rank and layer — {}.",
       job.model, grouped(job.shape.L), job.gpus, job.cluster.gpu.name, d.file.strategy,
-      to_string(d.file.mesh), d.file.recompute ? " with full recomputation" : "",
+      to_string(d.file.mesh), d.file.recompute.full ? " with full recomputation" : "",
       d.priced.time.step_s, binary_bytes(d.priced.peak_bytes()),
       binary_bytes(job.cluster.gpu.memory_bytes),
       decimal_bytes(d.priced.count.sent_bytes().total()), place);

@@ -41,10 +41,6 @@ std::string decimal_count(double count) {
   return scaled(count, 1000, prefixes);
 }
 
-const char* recompute_text(bool recompute) {
-  return recompute ? "full" : "none";
-}
-
 std::string grouped(std::int64_t count) {
   std::string digits = fmt::format("{}", count);
   const std::size_t sign = count < 0 ? 1 : 0;

@@ -12,8 +12,6 @@ std::string decimal_bytes(std::int64_t bytes);
 std::string binary_bytes(std::int64_t bytes);
 /// In powers of 1000: "8.82 T", "134 M", "950"; the caller appends the unit.
 std::string decimal_count(double count);
-/// As --recompute takes it: "full" or "none".
-const char* recompute_text(bool recompute);
 /// Every digit, in groups of three: "19,815".
 std::string grouped(std::int64_t count);
 

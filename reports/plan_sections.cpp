@@ -44,7 +44,7 @@ DocumentTable ranking_table(const Plan& plan) {
     const Ranked& r = plan.ranking[i];
     table.rows.push_back(
         {fmt::format("{}", i + 1), r.choice.expression(), to_string(r.choice.mesh),
-         recompute_text(r.choice.recompute), fmt::format("{:.3f} s", r.step_s),
+         text_of(Recompute(r.choice.recompute)), fmt::format("{:.3f} s", r.step_s),
          fmt::format("{:.3f} s", r.compute_s), fmt::format("{:.3f} s", r.exposed_comm_s),
          binary_bytes(r.peak_bytes), decimal_bytes(r.sent_bytes),
          i == 0 ? "" : fmt::format("{:.1f} ms", 1e3 * (r.step_s - plan.ranking[0].step_s))});
@@ -185,10 +185,10 @@ Section timeline_section(const PlanData& d) {
   Section section{"Predicted timeline", {}, {}, {}, {}, "timeline.csv"};
   const StepTime& t = d.priced.time;
   section.paragraphs.push_back(
-      fmt::format("One layer takes {:.4g} ms; {} layers and the update of weight gradients take "
+      fmt::format("A micro-batch through {} layers takes {:.4g} s; with the update a step takes "
                   "{:.4g} s, of which {:.4g} s are "
                   "computation and {:.4g} s communication that nothing hides ({:.1f} %).",
-                  1e3 * t.layer_s, grouped(d.file.job.layers), t.step_s, t.compute_s,
+                  grouped(d.file.job.layers), t.micro_batch_s, t.step_s, t.compute_s,
                   t.exposed_comm_s, 100 * t.exposed_comm_s / t.step_s));
   section.figures.push_back(
       {"timeline",

@@ -25,7 +25,7 @@ std::string ranking_csv(const Plan& plan) {
   std::size_t rank = 0;
   for (const Ranked& r : plan.ranking)
     table.add(cells(++rank, r.choice.expression(), to_string(r.choice.mesh),
-                    recompute_text(r.choice.recompute), r.step_s, r.compute_s, r.exposed_comm_s,
+                    text_of(Recompute(r.choice.recompute)), r.step_s, r.compute_s, r.exposed_comm_s,
                     r.peak_bytes, r.sent_bytes));
   return table.csv();
 }
@@ -46,7 +46,7 @@ std::string best_csv(const std::vector<BestCell>& best) {
     const Ranked& r = c.best;
     if (c.state == CellState::fits)
       table.add(cells(c.gpus, c.seq, name_of(c.state), r.choice.expression(),
-                      to_string(r.choice.mesh), recompute_text(r.choice.recompute), r.step_s,
+                      to_string(r.choice.mesh), text_of(Recompute(r.choice.recompute)), r.step_s,
                       r.peak_bytes, r.sent_bytes, ""));
     else
       table.add(cells(c.gpus, c.seq, name_of(c.state), "", "", "", "", "", "", c.reason));
@@ -63,7 +63,7 @@ std::string memory_csv(const std::vector<MemoryBar>& bars) {
   TextTable table = table_of(headers);
   for (const MemoryBar& b : bars) {
     std::vector<std::string> row =
-        cells(b.rank_in_plan, b.strategy, to_string(b.mesh), recompute_text(b.recompute));
+        cells(b.rank_in_plan, b.strategy, to_string(b.mesh), text_of(Recompute(b.recompute)));
     for (const std::int64_t bytes : b.by_role) row.push_back(fmt::format("{}", bytes));
     for (std::string& cell : cells(b.overheads.context_bytes, b.overheads.communicator_bytes,
                                    b.overheads.all_to_all_bytes, b.peak_bytes()))

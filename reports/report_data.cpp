@@ -1,6 +1,8 @@
 #include "reports/report_data.h"
 
 #include "models/error.h"
+#include "sim/schedule.h"
+#include "sim/time.h"
 
 #include <algorithm>
 #include <cctype>
@@ -111,7 +113,7 @@ std::size_t rank_of(const PlanFile& file, const Plan& plan) {
   for (std::size_t i = 0; i < plan.ranking.size(); ++i) {
     const Choice& choice = plan.ranking[i].choice;
     if (choice.expression() == file.strategy && choice.mesh == file.mesh &&
-        choice.recompute == file.recompute)
+        Recompute(choice.recompute) == file.recompute)
       return i + 1;
   }
   return 0;

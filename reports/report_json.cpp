@@ -8,7 +8,7 @@ namespace {
 Json json_of(const Ranked& r) {
   return {{"strategy", r.choice.expression()},
           {"mesh", mesh_json(r.choice.mesh)},
-          {"recompute", recompute_text(r.choice.recompute)},
+          {"recompute", text_of(Recompute(r.choice.recompute))},
           {"step_s", r.step_s},
           {"compute_s", r.compute_s},
           {"exposed_comm_s", r.exposed_comm_s},
@@ -35,7 +35,7 @@ Json json_of(const BestCell& c) {
 
 Json json_of(const MemoryBar& b, const Plan& plan) {
   Json json{{"rank_in_plan", b.rank_in_plan},     {"strategy", b.strategy},
-            {"mesh", mesh_json(b.mesh)},          {"recompute", recompute_text(b.recompute)},
+            {"mesh", mesh_json(b.mesh)},          {"recompute", text_of(Recompute(b.recompute))},
             {"by_role", by_role_json(b.by_role)}, {"peak_bytes", b.peak_bytes()}};
   json["overheads"] = {{"context", b.overheads.context_bytes},
                        {"communicator", b.overheads.communicator_bytes},
@@ -56,7 +56,7 @@ Json plan_json(const PlanData& d) {
           {"layers", job.layers},
           {"strategy", d.file.strategy},
           {"mesh", mesh_json(d.file.mesh)},
-          {"recompute", recompute_text(d.file.recompute)},
+          {"recompute", text_of(d.file.recompute)},
           {"schedule", job.overlap ? "overlapped" : "blocking"},
           {"step_s", d.priced.time.step_s},
           {"compute_s", d.priced.time.compute_s},

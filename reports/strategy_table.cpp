@@ -23,7 +23,8 @@ void fill(TableRow& row, const TableRequest& request, const Layer& alone) {
   row.update = count(settle_program(layer), request.degree - 1);
   row.facts = facts_of(layer, row.count, alone);
   row.closed_form = closed_form(row.strategy, shape, row.degrees);
-  row.memory = model_memory(layer, request.layers);
+  const MicroBatch micro = micro_batch({{{shape, at.strategy, request.layers}}}, at.mesh);
+  row.memory = step_memory(micro, update_program(micro.program, micro.parameters, {}));
   if (request.degree > 1)
     row.published = judgements(row.strategy, {shape, request.degree, row.facts, row.closed_form});
 }

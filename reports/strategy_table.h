@@ -1,7 +1,7 @@
 // reports/strategy_table.h -- every published strategy at one degree, exact and as published.
 //
 // Numbers are of one rank, one layer and one micro-batch, forward and backward, without the
-// per-step update; they come from count() and model_memory() of the very program that run()
+// per-step update; they come from count() and step_memory() of the very program that run()
 // executes.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "reports/layer_facts.h"
 #include "reports/verdict.h"
 #include "sim/count.h"
-#include "sim/memory.h"
+#include "sim/step.h"
 
 #include <cstdint>
 #include <string>
@@ -37,7 +37,7 @@ struct TableRow {
   Count update;  ///< of its weight gradients, once a step; in no sum of this row
   LayerFacts facts;
   ClosedForm closed_form;
-  ModelMemory memory;                ///< of `layers` layers, Adam in mixed precision
+  StepMemory memory;                 ///< of `layers` layers without ends, Adam in mixed precision
   std::vector<Judgement> published;  ///< none at degree 1, and none for strategies in neither table
 };
 

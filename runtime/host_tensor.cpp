@@ -19,7 +19,6 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-
 enum class Kind { activation, matrix, gain, bias };
 
 Kind kind_of(const Program& p, ValueId input) {

@@ -85,23 +85,22 @@ class Hash {
 
 void add(Hash& hash, const Op& op) {
   hash << op.index();
-  std::visit(match{[&](const Normalize& o) { hash << o.kind; },
-                   [&](const NormalizeGrad& o) { hash << o.kind; },
-                   [&](const Activate& o) { hash << o.kind; },
-                   [&](const ActivateGrad& o) { hash << o.kind; },
-                   [&](const Rope& o) { hash << o.theta << o.inverse; },
-                   [&](const Attend& o) { hash << to_string(o.mask) << o.ring << o.hops; },
-                   [&](const AttendGrad& o) { hash << to_string(o.mask) << o.ring << o.hops; },
-                   [&](const Shift& o) { hash << o.axis << o.by; },
-                   [&](const Slice& o) { hash << o.dim << o.begin << o.count; },
-                   [&](const Put& o) { hash << o.dim << o.begin << o.count; },
-                   [&](const Copy& o) { hash << o.to_host; },
-                   [&](const ClipFactor& o) { hash << o.max_norm; },
-                   [&](const Adam& o) {
-                     hash << o.rate << o.beta1 << o.beta2 << o.epsilon << o.decay;
-                   },
-                   [](const auto&) {}},
-             op);
+  std::visit(
+      match{[&](const Normalize& o) { hash << o.kind; },
+            [&](const NormalizeGrad& o) { hash << o.kind; },
+            [&](const Activate& o) { hash << o.kind; },
+            [&](const ActivateGrad& o) { hash << o.kind; },
+            [&](const Rope& o) { hash << o.theta << o.inverse; },
+            [&](const Attend& o) { hash << to_string(o.mask) << o.ring << o.hops; },
+            [&](const AttendGrad& o) { hash << to_string(o.mask) << o.ring << o.hops; },
+            [&](const Shift& o) { hash << o.axis << o.by; },
+            [&](const Slice& o) { hash << o.dim << o.begin << o.count; },
+            [&](const Put& o) { hash << o.dim << o.begin << o.count; },
+            [&](const Copy& o) { hash << o.to_host; },
+            [&](const ClipFactor& o) { hash << o.max_norm; },
+            [&](const Adam& o) { hash << o.rate << o.beta1 << o.beta2 << o.epsilon << o.decay; },
+            [](const auto&) {}},
+      op);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace ithaca {
 
 struct VerifyOptions {
   DType dtype = DType::f64;
-  bool recompute = false;
+  Recompute recompute = {};
   double patience_s = 300;  ///< how long a rank waits for another
 };
 

@@ -55,12 +55,12 @@ void merge(std::vector<Event>& events, const Program& p, const Step& step, const
   for (Event& e : events) {
     if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != role) continue;
     if (!carries(p, step, e.tensor)) continue;
-    ++e.calls;
-    e.sent_bytes += t.sent_bytes;
+    e.calls += static_cast<int>(step.times);
+    e.sent_bytes += step.times * t.sent_bytes;
     return;
   }
-  events.push_back(
-      {step.phase, t.wire, t.axes, tensor_of(p, step), role, 1, t.elements, t.sent_bytes});
+  events.push_back({step.phase, t.wire, t.axes, tensor_of(p, step), role,
+                    static_cast<int>(step.times), t.elements, step.times * t.sent_bytes});
 }
 
 }  // namespace
@@ -77,6 +77,27 @@ SentBytes Count::sent_bytes() const {
     (e.role == Role::weight || e.role == Role::weight_gradient ? sent.weight : sent.activation) +=
         e.sent_bytes;
   return sent;
+}
+
+Count operator*(std::int64_t n, Count c) {
+  for (Event& e : c.events) {
+    e.calls *= static_cast<int>(n);
+    e.sent_bytes *= n;
+  }
+  for (std::int64_t* const total :
+       {&c.matmul_flops, &c.attention_flops, &c.moved_bytes, &c.to_host_bytes, &c.from_host_bytes})
+    *total *= n;
+  return c;
+}
+
+Count operator+(Count a, const Count& b) {
+  a.events.insert(a.events.end(), b.events.begin(), b.events.end());
+  a.matmul_flops += b.matmul_flops;
+  a.attention_flops += b.attention_flops;
+  a.moved_bytes += b.moved_bytes;
+  a.to_host_bytes += b.to_host_bytes;
+  a.from_host_bytes += b.from_host_bytes;
+  return a;
 }
 
 std::int64_t attention_pairs(const Program& p, const Step& step, int rank) {
@@ -107,11 +128,11 @@ Count count(const Program& p, int rank) {
   total.events.reserve(32);
   for (const Step& step : p.steps()) {
     const Work work = work_of(p, step, rank);
-    total.matmul_flops += work.matmul_flops;
-    total.attention_flops += work.attention_flops;
-    total.moved_bytes += work.moved_bytes;
-    total.to_host_bytes += work.to_host_bytes;
-    total.from_host_bytes += work.from_host_bytes;
+    total.matmul_flops += step.times * work.matmul_flops;
+    total.attention_flops += step.times * work.attention_flops;
+    total.moved_bytes += step.times * work.moved_bytes;
+    total.to_host_bytes += step.times * work.to_host_bytes;
+    total.from_host_bytes += step.times * work.from_host_bytes;
     const Traffic t = traffic_of(p, step);
     if (t.wire != Wire::none) merge(total.events, p, step, t);
   }

@@ -37,6 +37,9 @@ struct Count {
   std::int64_t moved_bytes = 0;      ///< operands read and results written in device memory
   std::int64_t to_host_bytes = 0, from_host_bytes = 0;  ///< copied between device and host
   SentBytes sent_bytes() const;
+  /// The same n times over, and two one after the other: elements of an event stay those of one call.
+  friend Count operator*(std::int64_t n, Count);
+  friend Count operator+(Count, const Count&);
   std::int64_t flops() const { return matmul_flops + attention_flops; }
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 namespace ithaca {
@@ -126,6 +125,8 @@ class Planner {
     observe(i, scratch);
     if (scratch > 0) arena_.give_back(plan_.scratch[i]);
     for (const ValueId v : dying_[i]) release(v);
+    plan_.after.push_back(held_);
+    plan_.host_after.push_back(host_held_);
   }
 
   void observe(std::size_t i, std::int64_t scratch) {
@@ -134,6 +135,7 @@ class Planner {
     plan_.by_step.push_back(now);
     plan_.live.push_back(std::accumulate(now.begin(), now.end(), std::int64_t{0}));
     plan_.host_peak_bytes = std::max(plan_.host_peak_bytes, host_held_);
+    plan_.host_live.push_back(host_held_);
     if (plan_.live.back() <= plan_.peak_bytes) return;
     plan_.peak_bytes = plan_.live.back();
     plan_.peak_step = i;
@@ -155,37 +157,6 @@ class Planner {
   std::int64_t host_held_ = 0;
   std::vector<std::vector<ValueId>> dying_;
 };
-
-struct PerLayer {
-  std::int64_t weights = 0, gradients = 0, optimizer = 0, saved = 0;
-};
-
-PerLayer per_layer(const Layer& layer, const MemoryPlan& plan, std::int64_t optimizer_bytes) {
-  const Program& p = layer.program;
-  PerLayer each;
-  for (const Parameter& w : layer.weights) {
-    each.weights += local_bytes(p.type(w.stored), p.mesh());
-    if (w.grad == no_value) continue;
-    each.optimizer += optimizer_bytes * local_elements(p.type(w.stored), p.mesh());
-    each.gradients += local_bytes(p.type(w.grad), p.mesh());
-  }
-  for (ValueId v = 0; v < p.values().size(); ++v)
-    if (plan.role[v] == MemoryRole::saved) each.saved += local_bytes(p.type(v), p.mesh());
-  return each;
-}
-
-/// Bytes of finished weight gradients of this layer at one step.
-std::int64_t final_gradients(const Layer& layer, const MemoryPlan& plan, std::size_t step) {
-  std::int64_t bytes = 0;
-  for (const Parameter& w : layer.weights)
-    if (w.grad != no_value && plan.lifetime[w.grad].born <= static_cast<std::int64_t>(step))
-      bytes += local_bytes(layer.program.type(w.grad), layer.program.mesh());
-  return bytes;
-}
-
-std::int64_t& at(BytesByRole& bytes, MemoryRole role) {
-  return bytes[static_cast<std::size_t>(role)];
-}
 
 }  // namespace
 
@@ -239,27 +210,6 @@ std::vector<Lifetime> lifetimes(const Program& p) {
 
 MemoryPlan memory(const Program& p) {
   return Planner(p).plan();
-}
-
-ModelMemory model_memory(const Layer& layer, std::int64_t layers, std::int64_t optimizer_bytes) {
-  const Program& p = layer.program;
-  const MemoryPlan plan = memory(p);
-  const PerLayer each = per_layer(layer, plan, optimizer_bytes);
-  std::size_t worst = 0;
-  std::int64_t most = -1;
-  for (std::size_t i = 0; i < p.steps().size(); ++i) {
-    const std::int64_t beside = plan.live[i] - each.weights - final_gradients(layer, plan, i);
-    if (beside > most) std::tie(most, worst) = std::pair{beside, i};
-  }
-  ModelMemory m;
-  m.by_role = plan.by_step.empty() ? BytesByRole{} : plan.by_step[worst];
-  at(m.by_role, MemoryRole::weights) = layers * each.weights;
-  at(m.by_role, MemoryRole::gradients) +=
-      layers * each.gradients - final_gradients(layer, plan, worst);
-  at(m.by_role, MemoryRole::optimizer) = layers * each.optimizer;
-  at(m.by_role, MemoryRole::saved) += (layers - 1) * each.saved;
-  m.peak_bytes = std::accumulate(m.by_role.begin(), m.by_role.end(), std::int64_t{0});
-  return m;
 }
 
 }  // namespace ithaca

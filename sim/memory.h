@@ -15,7 +15,7 @@
 namespace ithaca {
 
 /// What a value counts as.  saved: crosses from the forward to the backward.  communication: gathered or exchanged
-/// for a step or two, and the scratch of moves.  optimizer: states no step of a layer touches, see ModelMemory.
+/// for a step or two, and the scratch of moves.  optimizer: states no step of a layer touches, see sim/step.h.
 enum class MemoryRole : std::uint8_t {
   weights,
   gradients,
@@ -51,21 +51,11 @@ struct MemoryPlan {
   std::int64_t host_arena_bytes = 0, host_peak_bytes = 0;  ///< the same of values on the host
   std::vector<std::int64_t> live;                          ///< by step, bytes live while it runs
   std::vector<BytesByRole> by_step;                        ///< the same by role; adds up to live
+  std::vector<BytesByRole> after;                   ///< by step, by role: held when it is done
+  std::vector<std::int64_t> host_live, host_after;  ///< by step, on the host
 };
 
 /// Of one layer: forward and backward of one micro-batch.
 MemoryPlan memory(const Program&);
-
-/// A whole model of `layers` such layers, one micro-batch in flight.
-///     peak = layers (weights + gradients + optimizer) + (layers - 1) saved + the most one layer holds beside them
-/// optimizer_bytes: per weight element, kept as the stored weight lies.
-struct ModelMemory {
-  std::int64_t peak_bytes = 0;
-  BytesByRole by_role{};  ///< adds up to peak_bytes
-};
-/// f32 master weight and two moments (arXiv 1910.02054 section 3.1).
-constexpr std::int64_t adam_mixed_bytes = 12;
-ModelMemory model_memory(const Layer&, std::int64_t layers,
-                         std::int64_t optimizer_bytes = adam_mixed_bytes);
 
 }  // namespace ithaca

@@ -83,21 +83,4 @@ Timeline time(const Program& p, const Schedule& schedule, const CostModel& cost)
   return Simulation(p, cost).run(schedule);
 }
 
-StepTime step_time(const Layer& layer, std::int64_t layers, bool overlap, const CostModel& cost) {
-  const auto of = [&](const Program& p) {
-    return time(p, overlap ? overlapped(p) : blocking(p), cost);
-  };
-  const Timeline one = of(layer.program);
-  const auto n = static_cast<double>(layers);
-  StepTime t;
-  t.layer_s = one.end_s;
-  const bool trains = layer.dy != no_value;
-  const Timeline update = trains ? of(settle_program(layer)) : Timeline{};
-  t.update_s = n * update.end_s;
-  t.step_s = n * t.layer_s + t.update_s;
-  t.compute_s = n * one.compute_s;
-  t.exposed_comm_s = n * one.exposed_comm_s + t.update_s;
-  return t;
-}
-
 }  // namespace ithaca

@@ -14,13 +14,4 @@ namespace ithaca {
 
 Timeline time(const Program&, const Schedule&, const CostModel&);
 
-/// Of `layers` identical layers and one update.
-struct StepTime {
-  double layer_s = 0, update_s = 0;
-  double step_s = 0;          ///< layers layer_s + update_s
-  double compute_s = 0;       ///< of all layers
-  double exposed_comm_s = 0;  ///< of all layers, and the update
-};
-StepTime step_time(const Layer&, std::int64_t layers, bool overlap, const CostModel&);
-
 }  // namespace ithaca

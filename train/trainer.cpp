@@ -87,8 +87,7 @@ void Trainer::initialize() {
                                      : global_elements(stored);
       Kept kept{slice_of(numbers, stored, p.mesh(), rank, known), {}, {}, {}, {}};
       const UpdateSlot& slot = update_.slots[i];
-      if (slot.master.in != no_value)
-        kept.master = slice_of(numbers, state, p.mesh(), rank, known);
+      if (slot.master.in != no_value) kept.master = slice_of(numbers, state, p.mesh(), rank, known);
       if (slot.m.in != no_value)
         kept.m = kept.v = Bytes(static_cast<std::size_t>(local_bytes(state, p.mesh())));
       ranks_[static_cast<std::size_t>(rank)].parameters.push_back(std::move(kept));
@@ -131,17 +130,16 @@ void Trainer::micro_batch(int rank, Communicator& communicator, std::span<const 
                           double dloss) {
   CpuDevice device;
   RankState& state = ranks_[static_cast<std::size_t>(rank)];
-  RankResult result = run_rank(micro_runs_, device, communicator, [&](ValueId v) {
-    return slice(v, rank, samples, dloss);
-  });
+  RankResult result = run_rank(micro_runs_, device, communicator,
+                               [&](ValueId v) { return slice(v, rank, samples, dloss); });
   state.loss += number_in(result.outputs.at(micro_.loss), o_.dtype);
   for (std::size_t i = 0; i < micro_.parameters.size(); ++i)
     if (const ValueId grad = micro_.parameters[i].grad; grad != no_value)
       state.parameters[i].gradient = std::move(result.outputs.at(grad));
   state.counts.peak_live_bytes = std::max(state.counts.peak_live_bytes, result.peak_live_bytes);
   state.counts.peak_host_bytes = std::max(state.counts.peak_host_bytes, result.peak_host_bytes);
-  state.counts.sent_bytes += std::accumulate(result.sent_bytes_to.begin(),
-                                             result.sent_bytes_to.end(), std::int64_t{0});
+  state.counts.sent_bytes +=
+      std::accumulate(result.sent_bytes_to.begin(), result.sent_bytes_to.end(), std::int64_t{0});
   state.counts.to_host_bytes += result.to_host_bytes;
   state.counts.from_host_bytes += result.from_host_bytes;
 }
@@ -154,9 +152,10 @@ void Trainer::update(int rank, Communicator& communicator) {
     const UpdateSlot& slot = update_.slots[i];
     Kept& kept = state.parameters[i];
     in[slot.grad] = &kept.gradient;
-    for (const auto& [ends, bytes] :
-         {std::pair{slot.stored, &kept.stored}, {slot.master, &kept.master}, {slot.m, &kept.m},
-          {slot.v, &kept.v}}) {
+    for (const auto& [ends, bytes] : {std::pair{slot.stored, &kept.stored},
+                                      {slot.master, &kept.master},
+                                      {slot.m, &kept.m},
+                                      {slot.v, &kept.v}}) {
       in[ends.in] = bytes;
       out[ends.out] = bytes;
     }
@@ -171,8 +170,8 @@ void Trainer::update(int rank, Communicator& communicator) {
       *out.at(value) = std::move(bytes);
   state.counts.peak_live_bytes = std::max(state.counts.peak_live_bytes, result.peak_live_bytes);
   state.counts.peak_host_bytes = std::max(state.counts.peak_host_bytes, result.peak_host_bytes);
-  state.counts.sent_bytes += std::accumulate(result.sent_bytes_to.begin(),
-                                             result.sent_bytes_to.end(), std::int64_t{0});
+  state.counts.sent_bytes +=
+      std::accumulate(result.sent_bytes_to.begin(), result.sent_bytes_to.end(), std::int64_t{0});
   state.counts.to_host_bytes += result.to_host_bytes;
   state.counts.from_host_bytes += result.from_host_bytes;
 }
@@ -255,8 +254,7 @@ nlohmann::json Trainer::load(const std::string& path, const nlohmann::json& must
       Kept& kept = ranks_[static_cast<std::size_t>(rank)].parameters[i];
       kept.*member = slice_of(whole, type, mesh, rank);
       if (member == &Kept::master)
-        kept.stored =
-            slice_of(whole, micro_.program.type(micro_.parameters[i].stored), mesh, rank);
+        kept.stored = slice_of(whole, micro_.program.type(micro_.parameters[i].stored), mesh, rank);
     }
   });
   steps_done_ = checkpoint.facts.at("steps").get<std::int64_t>();

@@ -21,19 +21,19 @@ namespace ithaca {
 struct TrainOptions {
   StepOptions step = {};
   UpdateOptions update = {};
-  DType dtype = DType::f64;         ///< of the run: f64 or f32
-  std::int64_t micro_batches = 1;   ///< of one optimizer step
-  std::uint64_t seed = 0;           ///< of the weights
-  double patience_s = 300;          ///< how long a rank waits for another
+  DType dtype = DType::f64;        ///< of the run: f64 or f32
+  std::int64_t micro_batches = 1;  ///< of one optimizer step
+  std::uint64_t seed = 0;          ///< of the weights
+  double patience_s = 300;         ///< how long a rank waits for another
 };
 
 struct TrainedStep {
-  double loss = 0;                  ///< mean over the valid tokens of the step, before the update
+  double loss = 0;  ///< mean over the valid tokens of the step, before the update
   std::int64_t valid_tokens = 0;
-  double gradient_norm = 0;         ///< before clipping; 0 without clipping
-  std::int64_t sent_bytes = 0;      ///< by the rank that sent most, micro-batches and update
-  std::int64_t peak_live_bytes = 0, peak_host_bytes = 0;    ///< of programs, the rank with most
-  std::int64_t to_host_bytes = 0, from_host_bytes = 0;      ///< of rank 0
+  double gradient_norm = 0;     ///< before clipping; 0 without clipping
+  std::int64_t sent_bytes = 0;  ///< by the rank that sent most, micro-batches and update
+  std::int64_t peak_live_bytes = 0, peak_host_bytes = 0;  ///< of programs, the rank with most
+  std::int64_t to_host_bytes = 0, from_host_bytes = 0;    ///< of rank 0
 };
 
 class Trainer {

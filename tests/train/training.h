@@ -2,9 +2,8 @@
 #pragma once
 
 #include "models/catalog.h"
-#include "train/trainer.h"
-
 #include "tests/shapes.h"
+#include "train/trainer.h"
 
 #include <string>
 #include <vector>

@@ -1,0 +1,41 @@
+// sim/step.h -- readings of a whole optimizer step: what a rank holds at most, and how long it takes.
+//
+// The program of a micro-batch writes equal layers twice.  The layers between the two are put back here: each keeps
+// what the last of them keeps, leaves the gradients the first leaves, and takes the time by which the second
+// prolonged the first's.  Where nothing is left out (layers written out, or no more than two) nothing is added.
+#pragma once
+
+#include "models/step.h"
+#include "models/update.h"
+#include "sim/cost.h"
+#include "sim/memory.h"
+#include "sim/timeline.h"
+
+#include <string>
+
+namespace ithaca {
+
+struct StepMemory {
+  std::int64_t peak_bytes = 0;
+  BytesByRole by_role{};  ///< adds up to peak_bytes
+  std::string where;      ///< what ran at the peak: "fwd attend", "update adam"
+  std::int64_t at_loss_bytes =
+      0;  ///< held when the forward is over and the loss known, logits included
+  std::int64_t host_bytes = 0;  ///< most in host memory, of this rank
+};
+/// One micro-batch in flight.  Optimizer states count as `optimizer` wherever the step is.
+StepMemory step_memory(const MicroBatch&, const Update&);
+
+struct StepTime {
+  double micro_batch_s = 0, update_s = 0;
+  double step_s = 0;          ///< micro_batches micro_batch_s + update_s
+  double compute_s = 0;       ///< of the step
+  double exposed_comm_s = 0;  ///< step_s less compute_s
+};
+struct StepPlan {
+  std::int64_t micro_batches = 1;
+  bool overlap = true;
+};
+StepTime step_time(const MicroBatch&, const Update&, const StepPlan&, const CostModel&);
+
+}  // namespace ithaca

@@ -44,6 +44,7 @@ void define(CommandLine& line) {
   app.footer(examples);
   line.verbs.push_back(make_table(app));
   line.verbs.push_back(make_cost(app));
+  line.verbs.push_back(make_longest(app));
   line.verbs.push_back(make_plan(app));
   line.verbs.push_back(make_run(app));
   line.verbs.push_back(make_report(app));

@@ -33,6 +33,7 @@ class Verb {
 // One file a verb; each adds its subcommand to the root.
 std::unique_ptr<Verb> make_table(CLI::App& root);
 std::unique_ptr<Verb> make_cost(CLI::App& root);
+std::unique_ptr<Verb> make_longest(CLI::App& root);
 std::unique_ptr<Verb> make_plan(CLI::App& root);
 std::unique_ptr<Verb> make_run(CLI::App& root);
 std::unique_ptr<Verb> make_report(CLI::App& root);

@@ -142,6 +142,7 @@ class Builder {
   std::int64_t times_ = 1;
   std::vector<RingRegion> rings_;
   std::vector<RecomputeRegion> recomputed_;
+  std::vector<std::size_t> open_;  ///< regions that have not ended, the innermost last
   std::vector<ValueId> kept_;
 };
 

@@ -129,11 +129,13 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, cons
 }
 
 void Builder::begin_recompute(bool keep_gathered) {
+  open_.push_back(recomputed_.size());
   recomputed_.push_back({program_.steps_.size(), 0, keep_gathered});
 }
 
 void Builder::end_recompute() {
-  recomputed_.back().last = program_.steps_.size();
+  recomputed_[open_.back()].last = program_.steps_.size();
+  open_.pop_back();
 }
 
 }  // namespace ithaca

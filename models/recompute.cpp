@@ -41,10 +41,11 @@ Recompute parse_recompute(std::string_view text, const Place& place, std::string
     for (const auto& [name, member] : classes)
       if (text.substr(at, end - at) == name) known = recompute.*member = true;
     if (!known)
-      throw InputError(place, key,
-                       fmt::format("expected none, full, selective or classes such as "
-                                   "norm+act+up, got {}",
-                                   in_quotes(text)));
+      throw InputError(
+          place, key,
+          fmt::format("expected none, full, selective or classes such as "
+                      "norm+act+up, got {}{}",
+                      in_quotes(text), did_you_mean(text, {"none", "full", "selective"})));
     at = end + 1;
   }
   return recompute;

@@ -87,9 +87,9 @@ class StepWriter {
   ValueId layers(ValueId x) {
     int number = 0, copy = 0;
     for (const LayerRun& run : runs_) {
-      const std::int64_t copies = o_.unrolled ? run.times : std::min<std::int64_t>(run.times, 2);
+      const std::int64_t copies = o_.unrolled ? run.times : std::min<std::int64_t>(run.times, 3);
       for (std::int64_t c = 0; c < copies; ++c, ++copy) {
-        const std::int64_t times = c + 1 < copies ? run.times - copies + 1 : 1;
+        const std::int64_t times = c == 1 && copies == 3 ? run.times - 2 : 1;
         b_.layer(copy, times);
         w_.begin(fmt::format("layers.{}.", number), copy, times);
         number += static_cast<int>(times);

@@ -4,7 +4,8 @@
 // intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from outside, one
 // over the valid tokens of the whole optimizer step, so that every reduction is a sum.  The head is differentiated as
 // it goes, tile by tile: logits of one tile are all that ever live (as fused linear cross entropy does).
-// Equal layers are written twice, the first standing for all but the last, unless the program is to run.
+// Equal layers are written three times, the second standing for all but the first and the last, unless the program
+// is to run.
 #pragma once
 
 #include "models/layer.h"

@@ -36,13 +36,18 @@ Schedule blocking(const Program& p) {
 Schedule overlapped(const Program& p) {
   Schedule schedule;
   const std::vector<std::int32_t> reader = first_readers(p);
-  std::int32_t in_use = -1;  // where the weight gathered before is first used
+  std::int32_t in_use = -1;   // where the weight gathered before is first used
+  std::int32_t fetched = -1;  // the same of what was fetched from the host
   for (std::uint32_t i = 0; i < p.steps().size(); ++i) {
     const Step& step = p.steps()[i];
     Slot slot{i, lane_of(p, step), -1, std::holds_alternative<Shift>(step.op)};
     if (gathers_weight(p, step)) {
       slot.after_begin = in_use;
       in_use = reader[step.out[0]];
+    }
+    if (const auto* const copy = std::get_if<Copy>(&step.op); copy != nullptr && !copy->to_host) {
+      slot.after_begin = fetched;
+      fetched = reader[step.out[0]];
     }
     schedule.push_back(slot);
   }

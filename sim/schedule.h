@@ -25,7 +25,8 @@ using Schedule = std::vector<Slot>;
 Schedule blocking(const Program&);
 
 /// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention issued after it,
-/// gradients are scattered behind the next product; a weight is gathered while its predecessor is used, one ahead.
+/// gradients are scattered behind the next product; a weight is gathered, and
+/// a checkpoint fetched from the host, while its predecessor is used, one ahead.
 Schedule overlapped(const Program&);
 
 }  // namespace ithaca

@@ -1,8 +1,8 @@
 // sim/step.h -- readings of a whole optimizer step: what a rank holds at most, and how long it takes.
 //
-// The program of a micro-batch writes equal layers twice.  The layers between the two are put back here: each keeps
-// what the last of them keeps, leaves the gradients the first leaves, and takes the time by which the second
-// prolonged the first's.  Where nothing is left out (layers written out, or no more than two) nothing is added.
+// The program of a micro-batch writes equal layers at most three times: the first, a steady one, the last.  The layers
+// left out are put back here: each keeps what the last of them keeps, leaves the gradients the steady one leaves, and
+// takes the time by which it prolonged the one before.  Where nothing is left out nothing is added.
 #pragma once
 
 #include "models/step.h"

@@ -26,7 +26,7 @@ std::int64_t& at(BytesByRole& bytes, MemoryRole role) {
   return bytes[static_cast<std::size_t>(role)];
 }
 
-/// Layers left out between copy `first` and the next: how many, and where the two lie in the program.
+/// Layers left out between a steady copy and the next: how many, and where the two lie in the program.
 struct Gap {
   std::int64_t layers = 0;
   std::int64_t forward_begin = -1, forward_end = -1;  ///< steps of the second copy's forward
@@ -88,9 +88,10 @@ std::vector<Gap> gaps_of(const MicroBatch& micro, const MemoryPlan& plan) {
             {},
             {},
             0};
-    gap.saved = after(second.forward_end) - after(first.forward_end);
-    gap.host_saved = plan.host_after[static_cast<std::size_t>(second.forward_end)] -
-                     plan.host_after[static_cast<std::size_t>(first.forward_end)];
+    const Extent& before = copies[c - 1];  // a steady copy has one on both sides
+    gap.saved = after(first.forward_end) - after(before.forward_end);
+    gap.host_saved = plan.host_after[static_cast<std::size_t>(first.forward_end)] -
+                     plan.host_after[static_cast<std::size_t>(before.forward_end)];
     if (first.back_end >= 0) gap.left = after(first.back_end) - after(second.back_end) + gap.saved;
     gap.kept = persistent(micro, c);
     gaps.push_back(gap);

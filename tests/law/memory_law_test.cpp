@@ -171,20 +171,5 @@ TEST(Recompute, KeepsOnlyTheInputOfTheLayer) {
   }
 }
 
-TEST(ModelMemory, AddsUpAndGrowsByTheSameForEachLayer) {
-  for (const Case& c : all_cases()) {
-    const Layer layer = layer_of(c);
-    std::vector<std::int64_t> peaks;
-    for (const std::int64_t layers : {1, 2, 3}) {
-      const ModelMemory m = model_memory(layer, layers);
-      EXPECT_EQ(std::accumulate(m.by_role.begin(), m.by_role.end(), std::int64_t{0}), m.peak_bytes);
-      EXPECT_GE(std::ranges::min(m.by_role), 0) << c.expression;
-      peaks.push_back(m.peak_bytes);
-    }
-    EXPECT_EQ(peaks[2] - peaks[1], peaks[1] - peaks[0]) << c.expression << " on " << c.mesh;
-    EXPECT_GE(peaks[0], memory(layer.program).peak_bytes) << c.expression << " on " << c.mesh;
-  }
-}
-
 }  // namespace
 }  // namespace ithaca

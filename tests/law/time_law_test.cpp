@@ -163,26 +163,5 @@ TEST(Spans, OfRanksThatDifferBeginTheirCollectivesTogether) {
   }
 }
 
-TEST(StepTime, AddsUpOverLayers) {
-  for (const Case& c : all_cases()) {
-    const Layer layer = layer_of(c);
-    const ClusterCost cost(two_nodes());
-    const StepTime one = step_time(layer, 1, true, cost), four = step_time(layer, 4, true, cost);
-    EXPECT_DOUBLE_EQ(four.step_s, 4 * one.step_s) << name_of(c);
-    EXPECT_DOUBLE_EQ(one.step_s, one.layer_s + one.update_s) << name_of(c);
-    EXPECT_NEAR(one.compute_s + one.exposed_comm_s, one.step_s, one.step_s * 1e-12) << name_of(c);
-  }
-}
-
-TEST(StepTime, OfOneRankExposesNoCommunication) {
-  const ClusterCost cost(two_nodes());
-  for (const bool overlap : {false, true}) {
-    const Layer alone = one_rank(small_shape());
-    const StepTime t = step_time(alone, 2, overlap, cost);
-    EXPECT_NEAR(t.exposed_comm_s, 0, t.step_s * 1e-12);
-    EXPECT_EQ(time(alone.program, overlapped(alone.program), cost).comm_s, 0);
-  }
-}
-
 }  // namespace
 }  // namespace ithaca

@@ -4,6 +4,8 @@
 #include "planner/plan_file.h"
 #include "reports/draw.h"
 #include "reports/report_data.h"
+#include "sim/schedule.h"
+#include "sim/time.h"
 
 #include <gtest/gtest.h>
 
@@ -246,7 +248,11 @@ TEST_F(Report, TimelineEndsWithTheLayer) {
   double end_s = 0;
   for (const auto& row : read_csv(out() / "timeline.csv"))
     end_s = std::max(end_s, std::stod(row.at("end_s")));
-  EXPECT_DOUBLE_EQ(end_s, price(planned.job, planned.strategy, planned.mesh, true).time.layer_s);
+  const PricedStrategy p = price(planned.job, planned.strategy, planned.mesh, true);
+  const Layer layer = layer_of(planned.job, p.arrangement, true);
+  EXPECT_DOUBLE_EQ(
+      end_s,
+      time(layer.program, overlapped(layer.program), ClusterCost(planned.job.cluster)).end_s);
 }
 
 TEST_F(Report, HtmlLoadsNothing) {

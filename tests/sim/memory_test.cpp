@@ -112,15 +112,6 @@ TEST(Roles, OfWeightsAreWhatIsStored) {
   EXPECT_EQ(weights("ring_ddp"), matrices + norms);
 }
 
-TEST(ModelMemory, OfStatesIsSixteenBytesAParameterAndIsSplitAsWeightsAre) {
-  const Layer layer = layer_of("ring_zero3", ranks, small_shape());
-  const ModelMemory three = model_memory(layer, 3), two = model_memory(layer, 2);
-  std::int64_t stored = 0;
-  for (const Parameter& w : layer.weights)
-    stored += local_elements(layer.program.type(w.stored), layer.program.mesh());
-  EXPECT_EQ(three.peak_bytes - two.peak_bytes, 16 * stored + saved_by("ring_zero3"));
-}
-
 TEST(Plan, OfAHandWrittenProgramIsWhatOneCountsByHand) {
   Builder b{parse_mesh("t=2")};
   const Type shard{DType::f32, {{DimName::L, 32, {{{0}}}}, {DimName::d, 8}}};

@@ -1,0 +1,108 @@
+// A step priced with three copies of equal layers is the step with all layers written out: bytes, memory, time.
+#include "sim/step.h"
+#include "tests/shapes.h"
+
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <numeric>
+
+namespace ithaca {
+namespace {
+
+constexpr std::int64_t layers = 5;
+
+Cluster cluster() {
+  Cluster c = load_cluster("dgx-a100-80g");
+  c.gpus_per_node = c.fast_domain_gpus = 4;
+  return c;
+}
+
+struct Step {
+  MicroBatch micro;
+  Update update;
+};
+
+Step step_of(const Case& c, StepOptions options, bool unrolled, const UpdateOptions& update = {}) {
+  const LayerShape shape = small_shape();
+  const Arrangement at = arrange(c.expression, parse_mesh(c.mesh), shape);
+  options.unrolled = unrolled;
+  options.vocabulary_multiple = 1;
+  Step step{micro_batch({{{shape, at.strategy, layers}}, 80, false}, at.mesh, options), {}};
+  step.update = update_program(step.micro.program, step.micro.parameters, update);
+  return step;
+}
+
+/// Options that change what layers keep and leave.
+std::vector<std::pair<std::string, StepOptions>> variants() {
+  std::vector<std::pair<std::string, StepOptions>> all{{"plain", {}}};
+  const auto add = [&](const char* name) -> StepOptions& {
+    return all.emplace_back(name, StepOptions{}).second;
+  };
+  add("full").layer.recompute = true;
+  add("accumulate").layer.accumulate = true;
+  add("tiles").layer.mlp_tiles = 2;
+  all.back().second.loss_tiles = 3;
+  StepOptions& offload = add("offload");
+  offload.layer.recompute = true;
+  offload.offload = true;
+  offload.layer.accumulate = true;
+  StepOptions& f32 = add("f32 gradients");
+  f32.layer.gradient = f32.layer.reduction = DType::f32;
+  f32.layer.recompute.norm = f32.layer.recompute.act = true;
+  StepOptions& forward = add("forward only");
+  forward.layer.backward = false;
+  return all;
+}
+
+TEST(Step, CountsAsAllItsLayersWrittenOut) {
+  for (const Case& c : all_cases())
+    for (const auto& [name, options] : variants()) {
+      const Step two = step_of(c, options, false), all = step_of(c, options, true);
+      for (const auto& [a, b] : {std::pair{count(two.micro.program), count(all.micro.program)},
+                                 {count(two.update.program), count(all.update.program)}}) {
+        EXPECT_EQ(a.sent_bytes().total(), b.sent_bytes().total()) << c.expression << ' ' << name;
+        EXPECT_EQ(a.flops(), b.flops()) << c.expression << ' ' << name;
+        EXPECT_EQ(a.moved_bytes, b.moved_bytes) << c.expression << ' ' << name;
+        EXPECT_EQ(a.to_host_bytes, b.to_host_bytes) << c.expression << ' ' << name;
+        ASSERT_EQ(a.events.size(), b.events.size()) << c.expression << ' ' << name;
+        for (std::size_t i = 0; i < a.events.size(); ++i)
+          EXPECT_EQ(a.events[i].calls, b.events[i].calls) << c.expression << ' ' << name;
+      }
+    }
+}
+
+TEST(Step, HoldsAsAllItsLayersWrittenOut) {
+  for (const Case& c : all_cases())
+    for (const auto& [name, options] : variants()) {
+      const Step two = step_of(c, options, false), all = step_of(c, options, true);
+      const StepMemory a = step_memory(two.micro, two.update),
+                       b = step_memory(all.micro, all.update);
+      const std::string what = fmt::format("{} on {}, {}", c.expression, c.mesh, name);
+      EXPECT_EQ(a.peak_bytes, b.peak_bytes) << what << ": " << a.where << " / " << b.where;
+      EXPECT_EQ(a.at_loss_bytes, b.at_loss_bytes) << what;
+      EXPECT_EQ(a.host_bytes, b.host_bytes) << what;
+      EXPECT_EQ(std::accumulate(a.by_role.begin(), a.by_role.end(), std::int64_t{0}), a.peak_bytes);
+      EXPECT_GE(a.peak_bytes, memory(all.micro.program).peak_bytes) << what;
+    }
+}
+
+TEST(Step, TakesAsLongAsAllItsLayersWrittenOut) {
+  const ClusterCost cost(cluster());
+  for (const Case& c : all_cases())
+    for (const auto& [name, options] : variants())
+      for (const bool overlap : {false, true}) {
+        const Step two = step_of(c, options, false), all = step_of(c, options, true);
+        const StepTime a = step_time(two.micro, two.update, {3, overlap}, cost),
+                       b = step_time(all.micro, all.update, {3, overlap}, cost);
+        const std::string what =
+            fmt::format("{} on {}, {}, {}", c.expression, c.mesh, name, overlap);
+        EXPECT_NEAR(a.step_s, b.step_s, overlap ? 0.03 * b.step_s : 1e-9 * b.step_s) << what;
+        EXPECT_NEAR(a.compute_s, b.compute_s, 1e-9 * b.compute_s) << what;
+        EXPECT_NEAR(a.compute_s + a.exposed_comm_s, a.step_s, 1e-12) << what;
+        EXPECT_NEAR(a.step_s, 3 * a.micro_batch_s + a.update_s, 1e-12) << what;
+      }
+}
+
+}  // namespace
+}  // namespace ithaca

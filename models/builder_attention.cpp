@@ -25,6 +25,7 @@ Type still_partial(const Type& from, Type to) {
   for (const Axis axis : from.partial)
     if (!contains(busy, axis)) to.partial.push_back(axis);
   std::ranges::sort(to.partial);
+  to.maximum = from.maximum && !to.partial.empty();
   return to;
 }
 
@@ -133,7 +134,9 @@ void Builder::begin_recompute(bool keep_gathered) {
 }
 
 void Builder::end_recompute() {
-  recomputed_.back().last = program_.steps_.size();
+  const auto open = std::find_if(recomputed_.rbegin(), recomputed_.rend(),
+                                 [](const RecomputeRegion& region) { return region.last == 0; });
+  open->last = program_.steps_.size();  // the innermost
 }
 
 }  // namespace ithaca

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "models/catalog.h"
+#include "sim/count.h"
 #include "tests/shapes.h"
 #include "train/trainer.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -24,43 +26,55 @@ struct Training {
   std::int64_t layers = 2, vocabulary = 256;
 };
 
-inline StepShape step_shape(const Training& t, const LayerShape& shape, Mesh& mesh) {
-  Strategy strategy;
-  mesh = Mesh{};
-  if (!t.strategy.empty()) {
-    const Arrangement at = arrange(t.strategy, parse_mesh(t.mesh), shape);
-    strategy = at.strategy;
-    mesh = at.mesh;
-  }
-  return {{{shape, strategy, t.layers}}, t.vocabulary, t.tied};
+using Batches = std::vector<std::vector<Sample>>;  ///< the samples of each optimizer step
+
+/// The licence in pieces of `seq` tokens.
+inline Batches licence(std::int64_t samples, int steps, std::int64_t seq, bool ragged = true) {
+  TextData data(std::string(ITHACA_SOURCE_DIR) + "/LICENSE", {seq, 7, ragged});
+  Batches batches(static_cast<std::size_t>(steps));
+  std::int64_t next = 0;
+  for (std::vector<Sample>& batch : batches)
+    for (std::int64_t s = 0; s < samples; ++s) batch.push_back(data.sample(next++));
+  return batches;
 }
 
-/// Losses of `steps` steps of `samples` samples each, cut into micro-batches as the options say.
-inline std::vector<TrainedStep> train(const Training& t, std::int64_t samples, int steps,
+/// The shape's b is that of one micro-batch.
+inline Trainer trainer_of(const Training& t, const LayerShape& shape) {
+  Arrangement at;
+  if (!t.strategy.empty()) at = arrange(t.strategy, parse_mesh(t.mesh), shape);
+  return {{{{shape, at.strategy, t.layers}}, t.vocabulary, t.tied}, at.mesh, t.options};
+}
+
+/// What each optimizer step does; sent_bytes -1 where it is not what count() says, to_host_bytes as well.
+inline std::vector<TrainedStep> train(const Training& t, const Batches& batches,
                                       LayerShape shape = tiny_shape(1)) {
-  shape.b = samples / t.options.micro_batches;
-  Mesh mesh;
-  const StepShape step = step_shape(t, shape, mesh);
-  TrainOptions options = t.options;
-  options.step.vocabulary_multiple = 1;
-  Trainer trainer(step, mesh, options);
-  TextData data(std::string(ITHACA_SOURCE_DIR) + "/LICENSE", {shape.L, 7, t.ragged});
+  shape.b = std::ssize(batches.front()) / t.options.micro_batches;
+  Trainer trainer = trainer_of(t, shape);
+  const std::int64_t to_host =
+      t.options.micro_batches * count(trainer.micro().program).to_host_bytes +
+      count(trainer.updates().program).to_host_bytes;
   std::vector<TrainedStep> done;
-  std::int64_t next = 0;
-  for (int i = 0; i < steps; ++i) {
-    std::vector<Sample> batch;
-    for (std::int64_t s = 0; s < samples; ++s) batch.push_back(data.sample(next++));
+  for (const std::vector<Sample>& batch : batches) {
     done.push_back(trainer.step(batch));
     if (done.back().sent_bytes != trainer.predicted_sent_bytes()) done.back().sent_bytes = -1;
+    if (done.back().to_host_bytes != to_host) done.back().to_host_bytes = -1;
   }
   return done;
 }
 
-/// The largest relative difference of two loss curves.
+/// Losses of `steps` steps of `samples` samples each, cut into micro-batches as the options say.
+inline std::vector<TrainedStep> train(const Training& t, std::int64_t samples, int steps,
+                                      const LayerShape& shape = tiny_shape(1)) {
+  return train(t, licence(samples, steps, shape.L, t.ragged), shape);
+}
+
+/// The largest relative difference of two loss curves, as far as the shorter goes.
 inline double apart(const std::vector<TrainedStep>& a, const std::vector<TrainedStep>& b) {
-  double most = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-    most = std::max(most, std::abs(a[i].loss - b[i].loss) / std::abs(b[i].loss));
+  double most = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double off = std::abs(a[i].loss - b[i].loss) / std::abs(b[i].loss);
+    most = std::isnan(off) || off > most ? off : most;
+  }
   return most;
 }
 

@@ -28,6 +28,7 @@ struct Levers {
   std::string_view profile = "reference";
   std::int64_t micro_batches = 1;
   bool tied = false, folded = false;
+  UpdateOptions update = {};
 };
 
 struct OptimizerStep {
@@ -51,8 +52,8 @@ OptimizerStep step_of(const Case& c, Levers levers = {}, std::int64_t times = la
   const StepShape step{
       {{shape, with_profile(at.strategy, profile), times}}, vocabulary, levers.tied};
   OptimizerStep made{micro_batch(step, at.mesh, levers.step), {}, levers.micro_batches};
-  made.update =
-      update_program(made.micro.program, made.micro.parameters, {.reduction = profile.reduction});
+  levers.update.reduction = profile.reduction;
+  made.update = update_program(made.micro.program, made.micro.parameters, levers.update);
   return made;
 }
 
@@ -265,6 +266,27 @@ TEST(StepLevers, OffloadCopiesTheInputOfEveryLayerOutAndBack) {
     EXPECT_EQ(count.to_host_bytes, layers * 2 * n.b * n.L / ways * n.d) << c.expression;
     EXPECT_EQ(count.from_host_bytes, count.to_host_bytes) << c.expression;
   }
+}
+
+/// Gradients go out and weights come in, both in bf16, those of the states a rank keeps.
+TEST(StepLevers, AnOptimizerOnTheHostCopiesGradientsOutAndWeightsIn) {
+  for (const std::string keep : {"_ddp", "_zero1", "_zero2", "_zero3", "_gradop"})
+    for (const char* recipe : {"mixed", "bf16"}) {
+      Levers levers;
+      levers.update.on_host = true;
+      levers.update.recipe = find_recipe(recipe);
+      const OptimizerStep step = step_of({"data" + keep, "p=4"}, levers);
+      const Parameters p = parameters_of(step.micro);
+      const std::int64_t shards = p.matrices + p.tables,
+                         kept = keep == "_ddp"                          ? p.all()
+                                : keep == "_zero3" || keep == "_gradop" ? shards / 4 + p.gains
+                                                                        : p.all() / 4;
+      const Count count = ithaca::count(step.update.program);
+      const bool master = levers.update.recipe.master;
+      EXPECT_EQ(count.to_host_bytes, (master ? 1 : 2) * 2 * kept) << keep << ' ' << recipe;
+      EXPECT_EQ(count.from_host_bytes, 2 * kept) << keep << ' ' << recipe;
+      EXPECT_EQ(step.weight_bytes(), step_of({"data" + keep, "p=4"}).weight_bytes()) << keep;
+    }
 }
 
 TEST(StepLevers, NothingIsCopiedToTheHostUnasked) {

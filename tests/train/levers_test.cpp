@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fmt/format.h>
 #include <map>
 #include <set>
 
@@ -180,7 +181,7 @@ void expect_one_ranks_losses(DType dtype, int steps, double tolerance) {
     for (const TrainedStep& step : expected)
       EXPECT_TRUE(row[clip] == 0 || step.gradient_norm > 0.05);
   }
-  ::testing::Test::RecordProperty("largest_deviation", std::to_string(most * 1e12) + "e-12");
+  ::testing::Test::RecordProperty("largest_deviation", fmt::format("{:.2g}", most));
 }
 
 TEST(Levers, ThatAreTriedCoverEveryPair) {

@@ -36,6 +36,59 @@ TEST(Trainer, LossOfEveryStrategyEqualsOneRanks) {
   }
 }
 
+TEST(Trainer, LossUnderEveryWayToKeepWeightsEqualsOneRanks) {
+  for (const std::string strategy : {"data", "ulysses", "ring_zigzag"})
+    for (const char* keep : {"_ddp", "_zero1", "_zero2", "_zero3", "_gradop"})
+      for (const char* profile : {"reference", "deepspeed"})
+        for (const std::int64_t micro_batches : {1, 4}) {
+          const bool alike =
+              std::string_view(keep) != "_zero1" && std::string_view(keep) != "_zero2";
+          if (alike && profile == std::string_view("deepspeed")) continue;
+          Training t{strategy + keep + "(x)", "x=2"};
+          t.profile = profile;
+          t.options.micro_batches = micro_batches;
+          const auto curve = train(t, 8, 3);
+          EXPECT_LE(apart(curve, one_rank_curve()), 1e-9) << t.strategy << ' ' << profile;
+          for (const TrainedStep& step : curve) EXPECT_GT(step.sent_bytes, 0) << t.strategy;
+        }
+}
+
+TEST(Trainer, LossUnderHsdpAndOtherMixturesEqualsOneRanks) {
+  for (const char* strategy :
+       {"data_ddp(p) * ulysses_zero3(u)", "data_ddp(p) * data_gradop(u)",
+        "data_zero1(p) * ulysses_zero3(u)", "data_zero2(p) * ulysses_zero1(u)",
+        "data_zero1(p) * ring_zigzag_zero2(u)",
+        "data_zero2(p) * ulysses_zero3(u) | "
+        "data_ddp(p) * local_zero1(u)"})
+    for (const std::int64_t micro_batches : {1, 2}) {
+      Training t{strategy, "p=2,u=2"};
+      t.options.micro_batches = micro_batches;
+      const auto curve = train(t, 8, 5);
+      EXPECT_LE(apart(curve, one_rank_curve()), 1e-9) << strategy;
+      for (const TrainedStep& step : curve) EXPECT_GT(step.sent_bytes, 0) << strategy;
+    }
+}
+
+TEST(Trainer, LayersThatDifferAndChangeTheResidualStreamEqualOneRanks) {
+  const LayerShape shape = tiny_shape(8);
+  const Mesh mesh = parse_mesh("t=4");
+  const auto run = [&](const char* strategy) {
+    return LayerRun{shape, arrange(strategy, mesh, shape).strategy, 1};
+  };
+  const Batches batches = licence(8, 5, shape.L);
+  Training three;
+  three.layers = 3;
+  const auto expected = train(three, batches);
+  for (const std::vector<LayerRun>& runs :
+       {std::vector{run("tp(t)"), run("tp_sp(t)"), run("odysseus_zero3(t)")},
+        {run("ulysses_zero1(t)"), run("tp(t)"), run("ulysses_zero3(t)")},
+        {run("tp_sp(t)"), run("kv_gather_zero2(t)"), run("tp(t) | local_ddp(t)")}}) {
+    const auto curve = train(Trainer({runs, 256}, mesh, {}), batches);
+    EXPECT_LE(apart(curve, expected), 1e-9);
+    for (const TrainedStep& step : curve) EXPECT_GT(step.sent_bytes, 0);
+  }
+}
+
 /// The protocol of Ulysses Plus: the same samples a step, split over ranks at once or over the sequence one by one.
 TEST(Trainer, SequenceParallelAccumulationIsDataParallelism) {
   for (const char* keep : {"ddp", "zero1", "zero2", "zero3"})

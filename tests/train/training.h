@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/catalog.h"
+#include "models/profile.h"
 #include "sim/count.h"
 #include "tests/shapes.h"
 #include "train/trainer.h"
@@ -24,6 +25,7 @@ struct Training {
   TrainOptions options = {};
   bool tied = false, ragged = true;
   std::int64_t layers = 2, vocabulary = 256;
+  std::string_view profile = "reference";
 };
 
 using Batches = std::vector<std::vector<Sample>>;  ///< the samples of each optimizer step
@@ -42,24 +44,44 @@ inline Batches licence(std::int64_t samples, int steps, std::int64_t seq, bool r
 inline Trainer trainer_of(const Training& t, const LayerShape& shape) {
   Arrangement at;
   if (!t.strategy.empty()) at = arrange(t.strategy, parse_mesh(t.mesh), shape);
-  return {{{{shape, at.strategy, t.layers}}, t.vocabulary, t.tied}, at.mesh, t.options};
+  const Strategy strategy = with_profile(at.strategy, find_profile(t.profile));
+  return {{{{shape, strategy, t.layers}}, t.vocabulary, t.tied}, at.mesh, t.options};
 }
 
-/// What each optimizer step does; sent_bytes -1 where it is not what count() says, to_host_bytes as well.
-inline std::vector<TrainedStep> train(const Training& t, const Batches& batches,
-                                      LayerShape shape = tiny_shape(1)) {
-  shape.b = std::ssize(batches.front()) / t.options.micro_batches;
-  Trainer trainer = trainer_of(t, shape);
-  const std::int64_t to_host =
-      t.options.micro_batches * count(trainer.micro().program).to_host_bytes +
-      count(trainer.updates().program).to_host_bytes;
+/// What an optimizer step must send, copy to the host and back, and hold at most.
+struct Priced {
+  std::int64_t sent_bytes, to_host_bytes, from_host_bytes, peak_live_bytes, peak_host_bytes;
+  bool operator==(const Priced&) const = default;
+};
+
+inline Priced priced(const Trainer& trainer, std::int64_t micro_batches) {
+  const Program &micro = trainer.micro().program, &update = trainer.updates().program;
+  const Count a = count(micro), b = count(update);
+  const MemoryPlan x = memory(micro), y = memory(update);
+  return {trainer.predicted_sent_bytes(), micro_batches * a.to_host_bytes + b.to_host_bytes,
+          micro_batches * a.from_host_bytes + b.from_host_bytes,
+          std::max(x.peak_bytes, y.peak_bytes), std::max(x.host_peak_bytes, y.host_peak_bytes)};
+}
+
+/// What each optimizer step does; sent_bytes -1 when anything it does is not as priced.
+inline std::vector<TrainedStep> train(Trainer trainer, const Batches& batches,
+                                      std::int64_t micro_batches = 1) {
+  const Priced expected = priced(trainer, micro_batches);
   std::vector<TrainedStep> done;
   for (const std::vector<Sample>& batch : batches) {
     done.push_back(trainer.step(batch));
-    if (done.back().sent_bytes != trainer.predicted_sent_bytes()) done.back().sent_bytes = -1;
-    if (done.back().to_host_bytes != to_host) done.back().to_host_bytes = -1;
+    TrainedStep& d = done.back();
+    const Priced did{d.sent_bytes, d.to_host_bytes, d.from_host_bytes, d.peak_live_bytes,
+                     d.peak_host_bytes};
+    if (did != expected) d.sent_bytes = -1;
   }
   return done;
+}
+
+inline std::vector<TrainedStep> train(const Training& t, const Batches& batches,
+                                      LayerShape shape = tiny_shape(1)) {
+  shape.b = std::ssize(batches.front()) / t.options.micro_batches;
+  return train(trainer_of(t, shape), batches, t.options.micro_batches);
 }
 
 /// Losses of `steps` steps of `samples` samples each, cut into micro-batches as the options say.

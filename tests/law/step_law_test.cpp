@@ -203,7 +203,7 @@ TEST(StepRecompute, MultipliesTheTrafficOfActivations) {
     EXPECT_EQ(of_a_layer(m.c, {.layer = {.recompute = true}}).activation * m.over, m.full * whole)
         << m.c.expression;
     EXPECT_EQ(
-        of_a_layer(m.c, {.layer = {.recompute = parse_recompute("norm+act", "")}}).activation *
+        of_a_layer(m.c, {.layer = {.recompute = parse_recompute("norm+act", {}, "")}}).activation *
             m.over,
         m.none * whole)
         << m.c.expression;
@@ -295,6 +295,20 @@ TEST(StepLevers, NothingIsCopiedToTheHostUnasked) {
     EXPECT_EQ(count(step.micro.program).to_host_bytes, 0) << c.expression;
     EXPECT_EQ(count(step.update.program).to_host_bytes, 0) << c.expression;
   }
+}
+
+TEST(StepLevers, EqualLayersCountAsTheyDoWrittenOut) {
+  for (const Case& c : step_cases())
+    for (const bool full : {false, true}) {
+      const StepOptions options{.layer = {.recompute = full}, .offload = full};
+      const OptimizerStep a = step_of(c, {options, "reference", 1, false, true}),
+                          b = step_of(c, {options});
+      const Count x = count(a.micro.program), y = count(b.micro.program);
+      EXPECT_EQ(x.sent_bytes().activation, y.sent_bytes().activation) << c.expression;
+      EXPECT_EQ(x.flops(), y.flops()) << c.expression;
+      EXPECT_EQ(x.to_host_bytes, y.to_host_bytes) << c.expression;
+      EXPECT_EQ(a.weight_bytes(), b.weight_bytes()) << c.expression;
+    }
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ Training training_of(const Row& row, DType dtype) {
   t.mesh = c.mesh;
   StepOptions& step = t.options.step;
   step.layer.recompute = parse_recompute(
-      std::array{"none", "selective", "full", "full"}[static_cast<std::size_t>(row[recompute])],
+      std::array{"none", "selective", "full", "full"}[static_cast<std::size_t>(row[recompute])], {},
       "");
   step.offload = row[recompute] == 3;
   step.layer.mlp_tiles = row[mlp_tiles] == 0 ? 1 : 3;
@@ -181,6 +181,7 @@ void expect_one_ranks_losses(DType dtype, int steps, double tolerance) {
     for (const TrainedStep& step : expected)
       EXPECT_TRUE(row[clip] == 0 || step.gradient_norm > 0.05);
   }
+  ::testing::Test::RecordProperty("runs", static_cast<int>(covering_rows().size()));
   ::testing::Test::RecordProperty("largest_deviation", fmt::format("{:.2g}", most));
 }
 

@@ -4,6 +4,7 @@
 #include "models/nearest.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -55,11 +56,41 @@ std::string hint_for(std::string_view name) {
                    fmt::format("expected a strategy, got {}{}", in_quotes(name), hint_for(name)));
 }
 
+constexpr std::array keeps{Keep::zero3, Keep::zero2, Keep::zero1, Keep::ddp, Keep::gradop};
+
+/// "_zero3, _zero2, ... or _gradop"
+std::string keep_words() {
+  std::string words;
+  for (const Keep keep : keeps)
+    words += fmt::format("{}_{}",
+                         words.empty()          ? ""
+                         : keep == keeps.back() ? " or "
+                                                : ", ",
+                         name_of(keep));
+  return words;
+}
+
+WeightRow row_of(Keep keep, const AxisList& axes) {
+  switch (keep) {
+    case Keep::zero3:
+      return zero3(axes);
+    case Keep::zero2:
+      return zero2(axes);
+    case Keep::zero1:
+      return zero1(axes);
+    case Keep::ddp:
+      return ddp();
+    case Keep::gradop:
+      return gradop(axes);
+  }
+  return {};
+}
+
 [[noreturn]] void refuse_suffix(std::string_view name, const StrategyRow& row) {
   throw InputError(
       flag, fmt::format("expected a strategy, got {}, {} takes {}", in_quotes(name), row.name,
-                        row.deals           ? "_zigzag or _stripes, then _zero3 or _ddp"
-                        : row.keeps_weights ? "_zero3 or _ddp only"
+                        row.deals           ? "_zigzag or _stripes, then " + keep_words()
+                        : row.keeps_weights ? keep_words() + " only"
                                             : "no suffix"));
 }
 
@@ -67,7 +98,12 @@ Term parse_name(std::string_view name) {
   Term term{find_row(name), {}, {}, {}};
   if (term.row != nullptr) return term;
   std::string_view base = name;
-  const bool kept = strip(base, "_zero3") || (strip(base, "_ddp") && (term.keep = Keep::ddp, true));
+  bool kept = false;
+  for (const Keep keep : keeps)
+    if (!kept && strip(base, fmt::format("_{}", name_of(keep)))) {
+      kept = true;
+      term.keep = keep;
+    }
   if (strip(base, "_zigzag")) term.deal = Deal::zigzag;
   if (strip(base, "_stripes")) term.deal = Deal::stripes;
   term.row = find_row(base);
@@ -200,8 +236,7 @@ Strategy table_of(const Half& half, const Refined& refined) {
       axes.push_back(refined.axes.at(name));
       all = all + axes.back().all();
     }
-    const Strategy one =
-        term.row->make(axes, term.deal, term.keep == Keep::zero3 ? zero3(all) : ddp());
+    const Strategy one = term.row->make(axes, term.deal, row_of(term.keep, all));
     joined = &term == half.data() ? one : joined * one;
   }
   return joined;

@@ -35,6 +35,8 @@ class Differentiator {
   std::vector<ValueId> run(const Seeds& seeds, const std::vector<ValueId>& wanted) {
     b_.phase(Phase::backward);
     for (const auto& [v, d] : seeds) give(v, d);
+    for (const ValueId v : wanted)
+      if (first_reader_[v] == no_value) finish_weight(v);  // nothing is to come
     std::vector<ValueId> result;
     result.reserve(wanted.size());
     for (std::size_t end = forward_.size(); end > first_;) {
@@ -55,9 +57,11 @@ class Differentiator {
   /// A weight's gradient is complete when the first step that read it has been gone through.
   void finish_weights(const Step& step, std::size_t index, const std::vector<ValueId>& wanted) {
     for (const ValueId v : step.in)
-      if (o_.finish && first_reader_[v] == index && cotangent_[v] != no_value &&
-          b_.value(v).role == Role::weight && std::ranges::count(wanted, v) > 0)
-        cotangent_[v] = o_.finish(v, cotangent_[v]);
+      if (first_reader_[v] == index && std::ranges::count(wanted, v) > 0) finish_weight(v);
+  }
+  void finish_weight(ValueId v) {
+    if (o_.finish && cotangent_[v] != no_value && b_.value(v).role == Role::weight)
+      cotangent_[v] = o_.finish(v, cotangent_[v]);
   }
 
   /// Outer regions begin first and are computed again first.
@@ -72,6 +76,7 @@ class Differentiator {
   }
 
   void recompute(const Step& step, const Builder::RecomputeRegion& region) {
+    if (is_kept_weight(step.out[0])) return;
     Ids in;
     for (const ValueId v : step.in) {
       const bool inside = maker_[v] != no_value && maker_[v] >= region.first;
@@ -85,6 +90,10 @@ class Differentiator {
       if (region.keep_gathered && b_.value(out[i]).role == Role::weight)
         again_[step.out[i]] = out[i];
     }
+  }
+
+  bool is_kept_weight(ValueId v) const {
+    return b_.value(v).role == Role::weight && std::ranges::count(b_.kept(), v) > 0;
   }
 
   /// Differentiates the step or ring region that ends at `end`; returns where it began.

@@ -25,6 +25,7 @@ Type still_partial(const Type& from, Type to) {
   for (const Axis axis : from.partial)
     if (!contains(busy, axis)) to.partial.push_back(axis);
   std::ranges::sort(to.partial);
+  to.maximum = from.maximum && !to.partial.empty();
   return to;
 }
 

@@ -70,14 +70,28 @@ const StrategyRow* find_row(std::string_view name) {
   return it == rows.end() ? nullptr : &*it;
 }
 
+const char* name_of(Keep keep) {
+  switch (keep) {
+    case Keep::zero3:
+      return "zero3";
+    case Keep::zero2:
+      return "zero2";
+    case Keep::zero1:
+      return "zero1";
+    case Keep::ddp:
+      return "ddp";
+    case Keep::gradop:
+      return "gradop";
+  }
+  return "";
+}
+
 std::string text_of(const Half& half) {
   std::string text;
   for (const Term& term : half)
     text += fmt::format("{}{}{}{}({})", text.empty() ? "" : " * ", term.row->name,
                         term.deal == Deal::blocks ? "" : fmt::format("_{}", name_of(term.deal)),
-                        !term.row->keeps_weights   ? ""
-                        : term.keep == Keep::zero3 ? "_zero3"
-                                                   : "_ddp",
+                        term.row->keeps_weights ? fmt::format("_{}", name_of(term.keep)) : "",
                         fmt::join(term.axes, ","));
   return text;
 }

@@ -3,7 +3,7 @@
 //     expression = half [ "|" half ]          attention and residual stream | MLP; one half serves both
 //     half       = term { "*" term }          joined axes, the slowest links first
 //     term       = name [ "(" axis { "," axis } ")" ]
-//     name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_ddp" ]
+//     name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_zero2" | "_zero1" | "_ddp" | "_gradop" ]
 //
 // The MLP half deals tokens as the attention half does unless it says otherwise.
 // Example: `ring_zigzag_zero3(r) * ulysses_zero3(u) | local_zero3(r) * tp_sp(u)` on the mesh `r=2,u=4`.
@@ -31,7 +31,7 @@ struct StrategyRow {
   std::string_view axes;           ///< default axis of each argument, one letter each, major first
   std::string_view spreads_heads;  ///< those of them whose ranks share the heads
   bool deals;                      ///< takes _zigzag and _stripes
-  bool keeps_weights;              ///< takes _zero3 and _ddp (zero3 when neither is said)
+  bool keeps_weights;              ///< takes _zero3, _ddp and the like (zero3 when none is said)
   std::string_view sentence, paper;
   Strategy (*make)(std::span<const HeadAxes> axes, Deal, const WeightRow&);
 };
@@ -39,7 +39,11 @@ std::span<const StrategyRow> strategy_rows();
 /// The row of that name, or nullptr.
 const StrategyRow* find_row(std::string_view name);
 
-enum class Keep : std::uint8_t { zero3, ddp };
+/// How a row keeps its weights; gradop is ZeRO-3 whose gathered weights serve the backward too, FSDP's SHARD_GRAD_OP.
+/// HSDP is a composition: `data_ddp(p) * ulysses_zero3(u)`.
+enum class Keep : std::uint8_t { zero3, zero2, zero1, ddp, gradop };
+/// As expressions spell it: "zero3".
+const char* name_of(Keep);
 
 /// A row on axes of a mesh.  `deal` and `keep` count only where the row takes them.
 struct Term {

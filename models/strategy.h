@@ -79,6 +79,7 @@ WeightRow ddp();
 WeightRow zero1(const AxisList& axes);
 WeightRow zero2(const AxisList& axes);
 WeightRow zero3(const AxisList& axes);
+WeightRow gradop(const AxisList& axes);
 Strategy tp(const HeadAxes&);
 Strategy tp_sp(const HeadAxes&);
 Strategy ulysses(const HeadAxes&, const WeightRow&);

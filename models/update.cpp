@@ -125,7 +125,10 @@ class UpdateWriter {
 
 Type state_type(const Program& p, const Parameter& parameter) {
   Type t = p.type(parameter.stored);
-  t.flat = t.flat + parameter.row.state;
+  // Only minor axes can move: those that micro-batches scatter over come first.
+  t.flat = t.flat + parameter.row.scatter;
+  for (const Axis axis : parameter.row.state)
+    if (!contains(parameter.row.scatter, axis)) t.flat.push_back(axis);
   return t;
 }
 

@@ -176,6 +176,7 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
                                 to_string(from, mesh), to_string(to, mesh)));
   require(!from.maximum || wire == Wire::all_reduce || wire == Wire::none,
           "a maximum is only ever made whole");
+  require(to.partial.empty() || from.maximum == to.maximum, "a maximum does not become a sum");
   t.wire = t.ranks == 1 ? Wire::none : *wire;
   if (t.wire != Wire::none) size_messages(t, from, to, mesh);
   return t;

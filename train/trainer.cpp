@@ -147,7 +147,8 @@ void Trainer::micro_batch(int rank, Communicator& communicator, std::span<const 
 void Trainer::update(int rank, Communicator& communicator) {
   CpuDevice device;
   RankState& state = ranks_[static_cast<std::size_t>(rank)];
-  std::map<ValueId, Bytes*> in, out;
+  std::map<ValueId, Bytes*> in;
+  std::multimap<ValueId, Bytes*> out;  // master and weight are one value where neither is narrower
   for (std::size_t i = 0; i < update_.slots.size(); ++i) {
     const UpdateSlot& slot = update_.slots[i];
     Kept& kept = state.parameters[i];
@@ -157,17 +158,16 @@ void Trainer::update(int rank, Communicator& communicator) {
                                       {slot.m, &kept.m},
                                       {slot.v, &kept.v}}) {
       in[ends.in] = bytes;
-      out[ends.out] = bytes;
+      out.emplace(ends.out, bytes);
     }
   }
   const Bytes t = scalar(static_cast<double>(steps_done_ + 1));
   RankResult result = run_rank(update_runs_, device, communicator,
                                [&](ValueId v) { return v == update_.t ? t : *in.at(v); });
-  for (auto& [value, bytes] : result.outputs)
-    if (value == update_.squared_norm)
-      state.squared_norm = number_in(bytes, o_.dtype);
-    else
-      *out.at(value) = std::move(bytes);
+  for (const auto& [value, bytes] : result.outputs) {
+    if (value == update_.squared_norm) state.squared_norm = number_in(bytes, o_.dtype);
+    for (auto [at, end] = out.equal_range(value); at != end; ++at) *at->second = bytes;
+  }
   state.counts.peak_live_bytes = std::max(state.counts.peak_live_bytes, result.peak_live_bytes);
   state.counts.peak_host_bytes = std::max(state.counts.peak_host_bytes, result.peak_host_bytes);
   state.counts.sent_bytes +=

@@ -1,5 +1,5 @@
-// Where weights are kept: DDP and ZeRO-1, 2, 3 (Rajbhandari et al., arXiv 1910.02054) are rows of the table, not
-// strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
+// Where weights are kept: DDP, ZeRO-1, 2, 3 (Rajbhandari et al., arXiv 1910.02054) and FSDP's SHARD_GRAD_OP (Zhao et
+// al., arXiv 2304.11277) are rows of the table, not strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
 #include "models/strategy.h"
 
 namespace ithaca {
@@ -22,6 +22,12 @@ WeightRow zero2(const AxisList& axes) {
 
 WeightRow zero3(const AxisList& axes) {
   return {{}, axes};
+}
+
+WeightRow gradop(const AxisList& axes) {
+  WeightRow row = zero3(axes);
+  row.keep = true;
+  return row;
 }
 
 Strategy local(const AxisList& axes, Deal deal, const WeightRow& weights) {

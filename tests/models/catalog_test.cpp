@@ -1,6 +1,7 @@
 #include "models/catalog.h"
 
 #include "models/error.h"
+#include "models/profile.h"
 #include "sim/count.h"
 #include "tests/shapes.h"
 
@@ -49,6 +50,44 @@ TEST(Catalog, KeepingWeightsIsZero3UnlessItIsSaid) {
   EXPECT_EQ(sent("ring"), sent("ring_zero3"));
   EXPECT_GT(sent("ring_zero3"), 0);
   EXPECT_EQ(sent("ring_ddp"), 0);
+}
+
+TEST(Catalog, EveryWordForKeepingWeightsIsReadAndWritten) {
+  const auto weights = [](const std::string& name) {
+    return arrange(name, parse_mesh("u=4"), small_shape()).strategy.mlp.weights;
+  };
+  EXPECT_TRUE(weights("ulysses_ddp").flat.empty() && weights("ulysses_ddp").state.empty());
+  EXPECT_EQ(weights("ulysses_zero1").state.size(), 1U);
+  EXPECT_TRUE(weights("ulysses_zero1").scatter.empty());
+  EXPECT_EQ(weights("ulysses_zero2").scatter.size(), 1U);
+  EXPECT_FALSE(weights("ulysses_zero3").keep);
+  EXPECT_TRUE(weights("ulysses_gradop").keep);
+  EXPECT_EQ(weights("ulysses_gradop").flat.size(), 1U);
+  for (const auto& [keep, text] : {std::pair{Keep::zero3, "ring_zigzag_zero3(r)"},
+                                   {Keep::zero2, "ring_zigzag_zero2(r)"},
+                                   {Keep::zero1, "ring_zigzag_zero1(r)"},
+                                   {Keep::ddp, "ring_zigzag_ddp(r)"},
+                                   {Keep::gradop, "ring_zigzag_gradop(r)"}})
+    EXPECT_EQ(text_of({{find_row("ring"), Deal::zigzag, keep, {"r"}}}), text);
+}
+
+TEST(Profile, OfDeepSpeedSumsGradientsWholeAndNoOtherDoes) {
+  const Strategy zero1 = arrange("data_zero1", parse_mesh("p=4"), small_shape()).strategy;
+  for (const Profile& profile : profiles()) {
+    EXPECT_FALSE(profile.source.empty()) << profile.name;
+    EXPECT_EQ(with_profile(zero1, profile).mlp.weights.all_reduce, profile.name == "deepspeed");
+    EXPECT_EQ(find_profile(profile.name).sentence, profile.sentence);
+  }
+}
+
+TEST(Profile, OfAnUnknownNameIsRefusedWithTheNearest) {
+  try {
+    find_profile("deepsped");
+    FAIL();
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("did you mean \"deepspeed\"?"), std::string::npos)
+        << e.what();
+  }
 }
 
 TEST(Catalog, SpacesDoNotMatter) {

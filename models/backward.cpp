@@ -40,7 +40,7 @@ class Differentiator {
     std::vector<ValueId> result;
     result.reserve(wanted.size());
     for (std::size_t end = forward_.size(); end > first_;) {
-      b_.layer(forward_[end - 1].layer, forward_[end - 1].times);
+      b_.layer(forward_[end - 1].layer, forward_[end - 1].times, forward_[end - 1].tiles);
       recompute_regions_ending(end);
       end = step_back(end);
       finish_weights(forward_[end], end, wanted);
@@ -71,6 +71,7 @@ class Differentiator {
       if (region.last != end || region.first < first_) continue;
       b_.phase(Phase::recompute);
       for (std::size_t at = region.first; at < region.last; ++at) recompute(forward_[at], region);
+      b_.tiles(forward_[end - 1].tiles);
       b_.phase(Phase::backward);
     }
   }
@@ -84,6 +85,7 @@ class Differentiator {
       in.push_back(inside ? now_[v] : use(v));
       b_.phase(Phase::recompute);
     }
+    b_.tiles(step.tiles);
     const Ids out = b_.repeat(step, in);
     for (std::size_t i = 0; i < out.size(); ++i) {
       now_[step.out[i]] = out[i];

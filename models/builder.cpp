@@ -85,7 +85,7 @@ ValueId Builder::add_value(std::string name, const Type& t, Role role) {
 }
 
 void Builder::append(const Op& op, const Ids& in, const Ids& out) {
-  program_.steps_.push_back({op, in, out, phase_, layer_, times_});
+  program_.steps_.push_back({op, in, out, phase_, layer_, times_, tiles_});
 }
 
 Role Builder::role_of_result() const {

@@ -95,11 +95,14 @@ class Builder {
   const std::vector<ValueId>& kept() const { return kept_; }
 
   void phase(Phase p) { phase_ = p; }
-  /// What is written next belongs to this layer, which stands for `times` equal ones.
-  void layer(int index, std::int64_t times) {
+  /// What is written next belongs to this layer, which stands for `times` equal ones, and to a tile
+  /// that stands for `tiles`.
+  void layer(int index, std::int64_t times, std::int64_t tiles = 1) {
     layer_ = static_cast<std::int16_t>(index);
     times_ = times;
+    tiles_ = tiles;
   }
+  void tiles(std::int64_t n) { tiles_ = n; }
   void role(ValueId v, Role r) { program_.values_[v].role = r; }
   void place_on_host(ValueId v) { program_.values_[v].on_host = true; }
   void output(ValueId v) { program_.outputs_.push_back(v); }
@@ -139,7 +142,7 @@ class Builder {
   Program program_;
   Phase phase_ = Phase::forward;
   std::int16_t layer_ = -1;
-  std::int64_t times_ = 1;
+  std::int64_t times_ = 1, tiles_ = 1;
   std::vector<RingRegion> rings_;
   std::vector<RecomputeRegion> recomputed_;
   std::vector<std::size_t> open_;  ///< regions that have not ended, the innermost last

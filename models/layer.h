@@ -19,7 +19,8 @@ struct LayerOptions {
   std::int64_t mlp_tiles = 1;  ///< runs of tokens the MLP works through, computing each again
   std::optional<DType> gradient = {};   ///< in which weight gradients are kept, else as they come
   std::optional<DType> reduction = {};  ///< in which they are summed over ranks, else as they come
-  bool accumulate = false;              ///< add to the gradients of micro-batches before
+  bool unrolled = true;     ///< every tile written out; else the first, a steady one, the last
+  bool accumulate = false;  ///< add to the gradients of micro-batches before
 };
 
 /// A layer and how it is laid out and worked through.

@@ -162,17 +162,17 @@ class LayerWriter {
     MlpWeights w;
     need_up(w);
     need_down(w);
-    const std::int64_t most = (tokens + tiles - 1) / tiles;
     ValueId whole = no_value;
-    for (std::int64_t begin = 0; begin < tokens; begin += most) {
-      const std::int64_t count = std::min(most, tokens - begin);
+    for (const Tile& tile : tiles_of(tokens, tiles, o_.unrolled)) {
+      b_.tiles(tile.times);
       b_.begin_recompute(true);
-      const ValueId y = products(b_.slice(x2, {L, begin, count}), w);
+      const ValueId y = products(b_.slice(x2, {L, tile.begin, tile.count}), w);
       b_.end_recompute();
       Type of = b_.type(y);
       *std::ranges::find(of.dims, L, &Dim::name) = *b_.type(x2).find(L);
-      whole = b_.put(whole, y, {L, begin, count}, of);
+      whole = b_.put(whole, y, {L, tile.begin, tile.count}, of);
     }
+    b_.tiles(1);
     return whole;
   }
 
@@ -214,6 +214,15 @@ WeightRow real(WeightRow row, const Mesh& mesh) {
 }
 
 }  // namespace
+
+std::vector<Tile> tiles_of(std::int64_t tokens, std::int64_t tiles, bool unrolled) {
+  const std::int64_t most = (tokens + tiles - 1) / tiles;
+  std::vector<Tile> all;
+  for (std::int64_t begin = 0; begin < tokens; begin += most)
+    all.push_back({begin, std::min(most, tokens - begin), 1});
+  if (unrolled || all.size() <= 3) return all;
+  return {all[0], {all[1].begin, most, static_cast<std::int64_t>(all.size()) - 2}, all.back()};
+}
 
 ValueId Weights::keep(const char* name, const Type& stored, const WeightRow& row) {
   all_.push_back({prefix_ + name, b_.input(name, stored, Role::weight), no_value, no_value, layer_,

@@ -39,6 +39,14 @@ class Weights {
 /// Appends the forward of a layer on `x`, which lies as the strategy's residual; returns y, which does too.
 ValueId write_layer(Builder&, Weights&, ValueId x, const LayerPlan&);
 
+/// A run of a rank's tokens, and how many like it it stands for.
+struct Tile {
+  std::int64_t begin, count, times;
+};
+/// `tokens` in as many equal tiles, the last perhaps shorter: all of them, or the first, one for those between, the
+/// last.
+std::vector<Tile> tiles_of(std::int64_t tokens, std::int64_t tiles, bool unrolled);
+
 /// Called when the gradient of `p` is complete: brings it to where micro-batches leave it and adds it to what was
 /// there before.
 ValueId finish_gradient(Builder&, Parameter& p, ValueId gradient, const LayerOptions&);

@@ -142,6 +142,7 @@ struct Step {
   Phase phase;
   std::int16_t layer = -1;  ///< which layer it belongs to, -1: none
   std::int64_t times = 1;   ///< how many equal layers it stands for; 1 in a program that runs
+  std::int64_t tiles = 1;   ///< how many equal tiles of its layer, likewise
 };
 
 /// "einsum", "attend_grad", ...

@@ -118,20 +118,22 @@ class StepWriter {
       step_.dloss = b_.input("dloss", {DType::f32, {}, {}, {}}, Role::gradient);
     const std::int64_t tokens = local_size(*b_.type(x).find(L), b_.program().mesh());
     const std::int64_t tiles = std::clamp<std::int64_t>(o_.loss_tiles, 1, tokens);
-    const std::int64_t most = (tokens + tiles - 1) / tiles;
-    Tile all{no_value, no_value, no_value};
-    for (std::int64_t begin = 0; begin < tokens; begin += most)
-      add_tile(all, x, table, {L, begin, std::min(most, tokens - begin)});
+    Sums all{no_value, no_value, no_value};
+    for (const Tile& tile : tiles_of(tokens, tiles, o_.unrolled)) {
+      b_.tiles(tile.times);
+      add_tile(all, x, table, {L, tile.begin, tile.count});
+    }
+    b_.layer(-1, 1);
     b_.phase(Phase::forward);
     b_.output(step_.loss = b_.move(all.loss, {DType::f32, {}, {}, {}}));
     if (!o_.layer.backward) return {};
     return {{x, all.dx}, {table, all.dtable}};
   }
 
-  struct Tile {
+  struct Sums {
     ValueId loss, dx, dtable;
   };
-  void add_tile(Tile& all, ValueId x, ValueId table, const Slice& run) {
+  void add_tile(Sums& all, ValueId x, ValueId table, const Slice& run) {
     const std::int64_t tokens = local_size(*b_.type(x).find(L), b_.program().mesh());
     const bool whole = run.count == tokens;
     b_.phase(Phase::forward);
@@ -185,7 +187,9 @@ class StepWriter {
 
 }  // namespace
 
-MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptions& options) {
+MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptions& asked) {
+  StepOptions options = asked;
+  options.layer.unrolled = options.unrolled;
   require(shape.vocabulary >= 0 && !shape.runs.empty(), "a step has layers");
   MicroBatch step = StepWriter(shape, mesh, options).write();
   if (options.offload) step.program = offload(std::move(step.program), step.layer_inputs);

@@ -209,7 +209,8 @@ RankResult agree_and_run(const Runnable& r, Device& device, Communicator& commun
 }
 
 bool runs(const Program& p) {
-  return std::ranges::all_of(p.steps(), [](const Step& step) { return step.times == 1; });
+  return std::ranges::all_of(p.steps(),
+                             [](const Step& step) { return step.times == 1 && step.tiles == 1; });
 }
 
 }  // namespace

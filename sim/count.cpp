@@ -52,15 +52,16 @@ bool carries(const Program& p, const Step& step, std::string_view tensor) {
 
 void merge(std::vector<Event>& events, const Program& p, const Step& step, const Traffic& t) {
   const Role role = p[step.in[0]].role;
+  const std::int64_t n = step.times * step.tiles;
   for (Event& e : events) {
     if (e.phase != step.phase || e.wire != t.wire || e.axes != t.axes || e.role != role) continue;
     if (!carries(p, step, e.tensor)) continue;
-    e.calls += static_cast<int>(step.times);
-    e.sent_bytes += step.times * t.sent_bytes;
+    e.calls += static_cast<int>(n);
+    e.sent_bytes += n * t.sent_bytes;
     return;
   }
-  events.push_back({step.phase, t.wire, t.axes, tensor_of(p, step), role,
-                    static_cast<int>(step.times), t.elements, step.times * t.sent_bytes});
+  events.push_back({step.phase, t.wire, t.axes, tensor_of(p, step), role, static_cast<int>(n),
+                    t.elements, n * t.sent_bytes});
 }
 
 }  // namespace
@@ -128,11 +129,12 @@ Count count(const Program& p, int rank) {
   total.events.reserve(32);
   for (const Step& step : p.steps()) {
     const Work work = work_of(p, step, rank);
-    total.matmul_flops += step.times * work.matmul_flops;
-    total.attention_flops += step.times * work.attention_flops;
-    total.moved_bytes += step.times * work.moved_bytes;
-    total.to_host_bytes += step.times * work.to_host_bytes;
-    total.from_host_bytes += step.times * work.from_host_bytes;
+    const std::int64_t n = step.times * step.tiles;
+    total.matmul_flops += n * work.matmul_flops;
+    total.attention_flops += n * work.attention_flops;
+    total.moved_bytes += n * work.moved_bytes;
+    total.to_host_bytes += n * work.to_host_bytes;
+    total.from_host_bytes += n * work.from_host_bytes;
     const Traffic t = traffic_of(p, step);
     if (t.wire != Wire::none) merge(total.events, p, step, t);
   }

@@ -60,7 +60,8 @@ class Simulation {
 
   void span(const Slot& slot, const Traffic& t, std::size_t who, double begin) {
     const Step& step = p_.steps()[slot.step];
-    const double seconds = cost_.seconds(p_, step, ranks_[who]), end = begin + seconds;
+    const double seconds = static_cast<double>(step.tiles) * cost_.seconds(p_, step, ranks_[who]);
+    const double end = begin + seconds;
     begun_[at(slot.step, who)] = begin;
     free_[at(slot.lane, who)] = end;
     for (const ValueId v : step.out) ready_[at(v, who)] = end;

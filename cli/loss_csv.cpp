@@ -34,12 +34,12 @@ std::string kept_rows(const std::string& path, std::int64_t steps) {
   std::istringstream in(read_file(path));
   std::string kept = std::string(header) + '\n', line;
   if (!std::getline(in, line) || line != header)
-    refuse({path, 1}, fmt::format("\"{}\"", header), in_quotes(line));
+    refuse({path, 1, 1}, fmt::format("\"{}\"", header), in_quotes(line));
   std::int64_t last = 0;
   for (int number = 2; std::getline(in, line); ++number) {
     const std::int64_t step = step_of(line);
     if (step < 1 || (last > 0 && step != last + 1))
-      refuse({path, number}, fmt::format("the row of step {}", last + 1), in_quotes(line));
+      refuse({path, number, 1}, fmt::format("the row of step {}", last + 1), in_quotes(line));
     if (step > steps) break;
     kept += line + '\n';
     last = step;

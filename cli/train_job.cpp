@@ -35,11 +35,17 @@ std::int64_t whole_or(const std::string& text, std::string_view flag, std::int64
 }
 
 TrainOptions options_of(const TrainFlags& flags, const TwinRun& twin) {
+  Job job = twin.plan.job;
+  job.shape = twin.shape;
+  job.vocabulary = byte_vocabulary;
   TrainOptions o;
-  o.step.layer.recompute = twin.plan.recompute;
+  o.step = step_options(job, twin.arrangement, twin.plan.recompute);
   o.step.vocabulary_multiple = 1;
   o.dtype = twin.dtype;
-  o.micro_batches = whole_or(flags.micro_batches, "--micro-batches", 1, most_micro_batches, 1);
+  o.micro_batches =
+      whole_or(flags.micro_batches, "--micro-batches", 1, most_micro_batches, job.micro_batches);
+  o.update.recipe = job.recipe;
+  o.update.on_host = job.levers.optimizer_offload;
   o.update.adam.rate = positive(flags.learning_rate, "--learning-rate", o.update.adam.rate);
   o.update.clip_norm = positive(flags.clip, "--clip", 0);
   o.seed = static_cast<std::uint64_t>(
@@ -99,7 +105,17 @@ void check_not_training(const TrainFlags& flags) {
 }
 
 StepShape TrainJob::shape() const {
-  return {{{twin.shape, twin.arrangement.strategy, layers}}, byte_vocabulary, false};
+  return {{{twin.shape, twin.arrangement.strategy, layers}}, byte_vocabulary, twin.plan.job.tied};
+}
+
+TrainJob TrainJob::on_one_rank() const {
+  TrainJob job = *this;
+  job.twin.arrangement = {};
+  job.options.step = {};
+  job.options.step.vocabulary_multiple = 1;
+  job.options.update.on_host = false;
+  job.verify = false;
+  return job;
 }
 
 nlohmann::json TrainJob::facts(const std::string& data_fingerprint) const {
@@ -119,6 +135,7 @@ nlohmann::json TrainJob::facts(const std::string& data_fingerprint) const {
                                 {"mask", to_string(s.mask)}};
   return {{"layer", layer},
           {"layers", layers},
+          {"tied", twin.plan.job.tied},
           {"data", data_fingerprint},
           {"seed", options.seed},
           {"samples_per_step", samples_per_step()},
@@ -151,10 +168,7 @@ TrainJob train_job(const TrainFlags& flags, TwinRun twin, const std::string& lay
 
 std::int64_t run_bytes(const TrainJob& job) {
   const std::int64_t many = trainer_bytes(training_programs(job.shape(), job.mesh(), job.options));
-  if (!job.verify) return many;
-  StepShape alone = job.shape();
-  alone.runs.front().strategy = {};
-  return std::max(many, trainer_bytes(training_programs(alone, Mesh{}, job.options)));
+  return job.verify ? std::max(many, run_bytes(job.on_one_rank())) : many;
 }
 
 void check_memory(const TrainJob& job, std::int64_t most_bytes) {

@@ -34,6 +34,8 @@ struct TrainJob {
   std::int64_t samples_per_step() const { return twin.shape.b * options.micro_batches; }
   const Mesh& mesh() const { return twin.arrangement.mesh; }
   StepShape shape() const;
+  /// The same training without strategy and levers.
+  TrainJob on_one_rank() const;
   /// What must be equal to go on from a checkpoint.  Strategy, mesh, recompute and micro-batches are free.
   nlohmann::json facts(const std::string& data_fingerprint) const;
 };

@@ -80,9 +80,8 @@ class Training {
 
   /// The same steps on one rank, from the first.
   void compare(TrainRun& run) {
-    StepShape alone = run.job.shape();
-    alone.runs.front().strategy = {};
-    Trainer trainer(alone, Mesh{}, run.job.options);
+    const TrainJob alone = run.job.on_one_rank();
+    Trainer trainer(alone.shape(), alone.mesh(), alone.options);
     Progress progress(console_, "");
     double apart = 0;
     while (trainer.steps_done() < run.job.steps) {

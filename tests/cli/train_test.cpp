@@ -138,7 +138,7 @@ TEST_F(Train, RefusesInOneLineAndWritesNothing) {
        "--steps: expected a whole number from 1 to 1000000000, got \"0\"\n"},
       {"--steps ten --data text",
        "--steps: expected a whole number from 1 to 1000000000, got \"ten\"\n"},
-      {"--steps 2 --data none", "none: cannot be read: No such file or directory\n"},
+      {"--steps 2 --data none", "none: expected a readable file, got: No such file or directory\n"},
       {"--steps 2 --data .", ".: expected a text file, got a directory\n"},
       {"--steps 2 --data short",
        "short: expected at least 33 bytes, one sample of 32 tokens and the byte after it, got 9, "
@@ -168,6 +168,20 @@ TEST_F(Train, RefusesInOneLineAndWritesNothing) {
     EXPECT_EQ(ran.err, message) << args;
     EXPECT_EQ(files(), before) << args;
   }
+}
+
+TEST_F(Train, TakesTheLeversOfThePlanAndLosesNothing) {
+  const std::string plan = read_file("plan.yaml");
+  write_file(
+      "levers.yaml",
+      plan.substr(0, plan.find("recompute:")) +
+          "recompute: full\nmicro_batches: 2\nlevers: {mlp_tiles: 2, loss_tiles: 2, offload: "
+          "true, optimizer_offload: true}\nvocabulary: 1000\ntied: true\n");
+  ASSERT_NO_THROW((void)load_plan("levers.yaml"));
+  const Ran ran = ithaca_cli("run levers.yaml --steps 4 --data text --clip 1 --verify --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json().at("micro_batches"), 2);
+  EXPECT_TRUE(ran.json().at("verified").get<bool>());
 }
 
 TEST_F(Train, RefusesMoreRanksThanThreads) {
@@ -250,10 +264,10 @@ TEST_F(ForeignCheckpoint, RowsThatDoNotLeadUpToItAreRefused) {
             "loss.csv: expected rows up to step 2, got 1, name another file with --csv\n");
   write_file("loss.csv", header + "1,2,3,4,5,6,7\n3,2,3,4,5,6,7\n");
   EXPECT_EQ(refusal("--data text --steps 4"),
-            "loss.csv:3: expected the row of step 2, got \"3,2,3,4,5,6,7\", name another file "
+            "loss.csv:3:1: expected the row of step 2, got \"3,2,3,4,5,6,7\", name another file "
             "with --csv\n");
   write_file("loss.csv", "notes\n");
-  EXPECT_TRUE(refusal("--data text --steps 4").starts_with("loss.csv:1: expected \"step,loss,"));
+  EXPECT_TRUE(refusal("--data text --steps 4").starts_with("loss.csv:1:1: expected \"step,loss,"));
   fs::remove("loss.csv");
   EXPECT_EQ(ithaca_cli("run plan.yaml --checkpoint kept --resume --csv loss.csv --data text "
                        "--steps 4")

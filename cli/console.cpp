@@ -48,9 +48,9 @@ bool Console::on_terminal() const {
   return &err_ == &std::cerr && isatty(STDERR_FILENO) == 1;
 }
 
-Progress::Progress(Console& console, std::string what) {
+Progress::Progress(Console& console, std::string what) : what_(std::move(what)) {
   if (!console.on_terminal()) return;
-  thread_ = std::thread([this, what = std::move(what), &err = console.err()] {
+  thread_ = std::thread([this, &err = console.err()] {
     using namespace std::chrono_literals;
     const auto start = std::chrono::steady_clock::now();
     auto shown = start;
@@ -59,12 +59,18 @@ Progress::Progress(Console& console, std::string what) {
       const auto now = std::chrono::steady_clock::now();
       if (now - start < 1s || now - shown < 500ms) continue;
       shown = now;
-      err << fmt::format("\r\x1b[K{} ... {:.0f} s", what,
+      const std::lock_guard lock(mutex_);
+      err << fmt::format("\r\x1b[K{} ... {:.0f} s", what_,
                          std::chrono::duration<double>(now - start).count())
           << std::flush;
     }
     if (shown != start) err << "\r\x1b[K" << std::flush;
   });
+}
+
+void Progress::say(std::string what) {
+  const std::lock_guard lock(mutex_);
+  what_ = std::move(what);
 }
 
 Progress::~Progress() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -43,10 +44,14 @@ class Progress {
  public:
   Progress(Console&, std::string what);
   ~Progress();
+  /// From now on the line says this.
+  void say(std::string what);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
  private:
+  std::mutex mutex_;  // of what_
+  std::string what_;
   std::atomic<bool> done_ = false;
   std::thread thread_;
 };

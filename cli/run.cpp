@@ -1,6 +1,7 @@
 #include "cli/options.h"
 #include "cli/run_json.h"
 #include "cli/text.h"
+#include "cli/train_run.h"
 #include "cli/twin.h"
 #include "cli/verb.h"
 #include "models/error.h"
@@ -35,18 +36,24 @@ class RunVerb : public Verb {
     add("--dtype", dtype_, "f64|f32", "precision of the run (f64)");
     add("--scale", scale_, "K", "divide d, i and the head dimension; same heads and strategy (1)");
     add("-L,--seq", seq_, "TOKENS", "tokens of a sample (the plan's)");
-    add("--layers", layers_, "N", "layers to run, each verified on its own (1)");
+    add("--layers", layers_, "N",
+        "layers to run, each verified on its own (1); to train (the plan's)");
+    add_train_options(*app_, training_);
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     add("-o,--output", output_, "FILE", "write run.json");
     app_->footer(
         "Example:\n  ithaca run plan.yaml --scale 8 --seq 4k -o run.json\n"
-        "  ithaca run plan.yaml --seq 1k --dtype f32");
+        "  ithaca run plan.yaml --seq 1k --dtype f32\n"
+        "  ithaca run plan.yaml --scale 8 --seq 256 --layers 2 --steps 100 --data book.txt --csv "
+        "loss.csv");
   }
 
   int run(Console& console) override {
+    if (training_.steps.empty()) check_not_training(training_);
     TwinRun twin = prepared(console);
     if (!output_.empty()) check_writable(output_);
-    check_memory(twin);
+    if (!training_.steps.empty()) return run_training(std::move(twin), console);
+    check_twin_memory(twin);
     const std::int64_t layers =
         layers_.empty() ? 1 : whole(layers_, "--layers", 1, SizeLimits::layers);
     execute(twin, layers, console);
@@ -62,6 +69,25 @@ class RunVerb : public Verb {
   }
 
  private:
+  int run_training(TwinRun twin, Console& console) const {
+    const TrainJob job = train_job(training_, std::move(twin), layers_);
+    check_memory(job, most_bytes());
+    const TrainRun done = train(job, console);
+    if (!output_.empty()) {
+      write_file(output_, text_of(train_json(done)));
+      console.note(fmt::format("{} written", output_));
+    }
+    console.result(json_ ? text_of(train_json(done)) : train_text(done));
+    if (done.verified()) return Exit::ok;
+    console.complain(why_unverified(done));
+    return Exit::unverified;
+  }
+
+  static std::int64_t most_bytes() {
+    const std::int64_t available = available_bytes();
+    return std::max<std::int64_t>(available - spared(available), 0);
+  }
+
   TwinRun prepared(Console& console) const {
     if (plan_.empty()) throw InputError("ithaca run", "expected a plan.yaml, got nothing");
     (void)one_of(communicator_, "--communicator", {"threads"});
@@ -85,9 +111,8 @@ class RunVerb : public Verb {
   }
 
   /// A run that does not fit would be killed half-way.
-  void check_memory(const TwinRun& twin) const {
-    const std::int64_t available = available_bytes();
-    const std::int64_t most = std::max<std::int64_t>(available - spared(available), 0);
+  void check_twin_memory(const TwinRun& twin) const {
+    const std::int64_t most = most_bytes();
     const auto needs = [&](const LayerShape& shape) {
       return run_bytes(shape, twin.arrangement, twin.plan.recompute, twin.dtype);
     };
@@ -129,6 +154,7 @@ class RunVerb : public Verb {
   }
 
   std::string plan_, communicator_, device_, dtype_, scale_, seq_, layers_, output_;
+  TrainFlags training_;
   bool json_ = false;
 };
 

@@ -15,22 +15,6 @@ Json number(double x) {
   return std::isfinite(x) ? x : std::numeric_limits<double>::max();
 }
 
-Json plan_part(const TwinRun& run) {
-  const PlanFile& p = run.plan;
-  return {{"model", p.job.model},
-          {"shape", shape_json(p.job.shape)},
-          {"layers", p.job.layers},
-          {"cluster", p.cluster},
-          {"gpus", p.job.gpus},
-          {"strategy", p.strategy},
-          {"mesh", mesh_json(p.mesh)},
-          {"recompute", text_of(p.recompute)},
-          {"schedule", p.job.overlap ? "overlapped" : "blocking"},
-          {"step_s", p.step_s},
-          {"peak_bytes", p.peak_bytes},
-          {"sent_bytes", p.sent_bytes}};
-}
-
 /// Events of all layers: calls and bytes add up.
 Json collectives_part(const TwinRun& run) {
   const auto n = static_cast<int>(run.layers.size());
@@ -137,10 +121,25 @@ bool TwinRun::verified() const {
          max_replica_difference() <= tolerance();
 }
 
+Json plan_json(const PlanFile& p) {
+  return {{"model", p.job.model},
+          {"shape", shape_json(p.job.shape)},
+          {"layers", p.job.layers},
+          {"cluster", p.cluster},
+          {"gpus", p.job.gpus},
+          {"strategy", p.strategy},
+          {"mesh", mesh_json(p.mesh)},
+          {"recompute", text_of(p.recompute)},
+          {"schedule", p.job.overlap ? "overlapped" : "blocking"},
+          {"step_s", p.step_s},
+          {"peak_bytes", p.peak_bytes},
+          {"sent_bytes", p.sent_bytes}};
+}
+
 Json run_json(const TwinRun& run) {
   return {{"schema", "ithaca/1"},
           {"kind", "run"},
-          {"plan", plan_part(run)},
+          {"plan", plan_json(run.plan)},
           {"communicator", "threads"},
           {"device", "cpu"},
           {"dtype", name_of(run.dtype)},

@@ -27,6 +27,7 @@ struct TwinRun {
   bool verified() const;
 };
 
+Json plan_json(const PlanFile&);
 Json run_json(const TwinRun&);
 std::string run_text(const TwinRun&);
 /// Why the run is not verified, in one line.

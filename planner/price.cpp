@@ -16,7 +16,9 @@ std::int64_t local_tokens(const Job& job, const Arrangement& at) {
   return local_size(t.dims[0], at.mesh) * local_size(t.dims[1], at.mesh);
 }
 
-StepOptions options_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+}  // namespace
+
+StepOptions step_options(const Job& job, const Arrangement& at, const Recompute& recompute) {
   const Levers& levers = job.levers;
   const std::int64_t tokens = local_tokens(job, at);
   constexpr double tile_bytes = 1 << 30;
@@ -37,8 +39,6 @@ StepOptions options_of(const Job& job, const Arrangement& at, const Recompute& r
   return options;
 }
 
-}  // namespace
-
 Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& recompute) {
   LayerOptions options;
   options.recompute = recompute;
@@ -47,7 +47,7 @@ Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& 
 
 StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
   const StepShape shape{{{job.shape, at.strategy, job.layers}}, job.vocabulary, job.tied};
-  StepPrograms step{micro_batch(shape, at.mesh, options_of(job, at, recompute)), {}};
+  StepPrograms step{micro_batch(shape, at.mesh, step_options(job, at, recompute)), {}};
   UpdateOptions update;
   update.recipe = job.recipe;
   update.on_host = job.levers.optimizer_offload;

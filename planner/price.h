@@ -55,6 +55,8 @@ PricedStrategy price(const Job&, const std::string& strategy, const Mesh& mesh, 
 
 /// The layer a price speaks of.
 Layer layer_of(const Job&, const Arrangement&, const Recompute&);
+/// What the levers come to for a micro-batch of the job.
+StepOptions step_options(const Job&, const Arrangement&, const Recompute&);
 /// The programs of the whole step.
 struct StepPrograms {
   MicroBatch micro;

@@ -1,6 +1,7 @@
 #include "reports/draw.h"
 
 #include "models/data_dir.h"
+#include "models/error.h"
 #include "models/nearest.h"
 
 #include <cerrno>
@@ -41,6 +42,10 @@ std::string find_python(const std::string& log) {
   return "";
 }
 
+constexpr const char* no_python =
+    "no python3 here imports matplotlib. Install the package python3-matplotlib, or name an "
+    "interpreter in ITHACA_PYTHON.";
+
 }  // namespace
 
 int run_command(const std::vector<std::string>& command, const std::string& log) {
@@ -70,9 +75,7 @@ Drawing draw_figures(const std::string& directory) {
   const std::string python = find_python(log);
   const fs::path script = data_dir() / "reports" / "figures.py";
   if (python.empty())
-    drawing.problem =
-        "Pictures are missing: no python3 here imports matplotlib. Install the package "
-        "python3-matplotlib, or name an interpreter in ITHACA_PYTHON.";
+    drawing.problem = fmt::format("Pictures are missing: {}", no_python);
   else if (!fs::exists(script))
     drawing.problem = fmt::format("Pictures are missing: {} is not there.", script.string());
   else if (run_command({python, script.string(), directory + "/report.json", directory}, log) != 0)
@@ -83,6 +86,23 @@ Drawing draw_figures(const std::string& directory) {
         drawing.pictures[entry.path().stem().string()] = content_of(entry.path());
   fs::remove(log);
   return drawing;
+}
+
+std::string why_no_pictures() {
+  return find_python("/dev/null").empty() ? no_python : "";
+}
+
+void draw_losses(const std::string& csv, const std::string& picture) {
+  const std::string log = picture + ".log", python = find_python(log);
+  const fs::path script = data_dir() / "reports" / "losses.py";
+  std::string problem;
+  if (python.empty())
+    problem = no_python;
+  else if (run_command({python, script.string(), csv, picture}, log) != 0)
+    problem = last_line_of(log);
+  fs::remove(log);
+  if (!problem.empty())
+    throw EnvironmentError(fmt::format("{}: cannot be drawn: {}", picture, problem));
 }
 
 }  // namespace ithaca

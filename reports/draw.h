@@ -17,6 +17,12 @@ struct Drawing {
 /// /usr/bin/python3; a report without pictures is still a report, so nothing is thrown.
 Drawing draw_figures(const std::string& directory);
 
+/// Why pictures cannot be drawn here, one sentence; empty when they can.
+std::string why_no_pictures();
+
+/// Draws the losses of a loss.csv as `picture`, *.svg or *.png.  Throws EnvironmentError.
+void draw_losses(const std::string& csv, const std::string& picture);
+
 /// Exit status of a command found on PATH, 127 when it cannot be started; both its outputs go to
 /// the file `log`.
 int run_command(const std::vector<std::string>& command, const std::string& log);

@@ -59,14 +59,24 @@ Numbers initial(const Parameter& p, const Type& t, std::uint64_t seed) {
 
 }  // namespace
 
+TrainingPrograms training_programs(const StepShape& shape, const Mesh& mesh,
+                                   const TrainOptions& options) {
+  MicroBatch micro = made(shape, mesh, options.step, options.dtype, options.micro_batches > 1);
+  Update update = made(micro, options.update, options.dtype);
+  return {std::move(micro), std::move(update)};
+}
+
 Trainer::Trainer(const StepShape& shape, const Mesh& mesh, const TrainOptions& options)
+    : Trainer(shape, training_programs(shape, mesh, options), options) {}
+
+Trainer::Trainer(const StepShape& shape, TrainingPrograms programs, const TrainOptions& options)
     : shape_(shape),
       o_(options),
-      micro_(made(shape, mesh, options.step, options.dtype, options.micro_batches > 1)),
-      update_(made(micro_, options.update, options.dtype)),
+      micro_(std::move(programs.micro)),
+      update_(std::move(programs.update)),
       micro_runs_(micro_.program),
       update_runs_(update_.program),
-      ranks_(static_cast<std::size_t>(mesh.ranks())) {
+      ranks_(static_cast<std::size_t>(micro_.program.mesh().ranks())) {
   initialize();
 }
 

@@ -36,10 +36,20 @@ struct TrainedStep {
   std::int64_t to_host_bytes = 0, from_host_bytes = 0;    ///< of rank 0
 };
 
+/// What a step runs: every micro-batch the one program, then the other.
+struct TrainingPrograms {
+  MicroBatch micro;
+  Update update;
+};
+/// Throws TypeError when the strategy is impossible for the shape.
+TrainingPrograms training_programs(const StepShape&, const Mesh&, const TrainOptions&);
+
 class Trainer {
  public:
   /// Throws TypeError when the strategy is impossible for the shape.
   Trainer(const StepShape&, const Mesh&, const TrainOptions&);
+  /// The same with programs that were made before.
+  Trainer(const StepShape&, TrainingPrograms, const TrainOptions&);
 
   /// Samples of one optimizer step, in order.
   std::int64_t samples_per_step() const;

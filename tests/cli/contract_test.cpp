@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace ithaca {
 namespace {
@@ -124,6 +125,48 @@ TEST(Cost, ListsTheUpdateOutsideTheSum) {
     (c.at("phase") == "update" ? update : layer) += c.at("sent_bytes").get<std::int64_t>();
   EXPECT_EQ(layer, cost.at("sent_bytes").at("total"));
   EXPECT_EQ(update, 2 * 2 * 7 * 4096 / 8 * 2);  // two gains of 4096 in bf16: 2 (N-1)/N each
+}
+
+TEST(Longest, JsonHasTheContractsKeysAndTheLengthIsTheLast) {
+  const Ran ran = ithaca_cli("longest --model llama-3.1-8b --cluster dgx-h100 --gpus 8 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  const auto tokens = json.at("longest").get<std::int64_t>();
+  EXPECT_EQ(json.at("limited_by"), "gpu");
+  EXPECT_TRUE(json.at("levers").at("offload").get<bool>());
+  EXPECT_LE(json.at("memory").at("peak_bytes"), json.at("memory").at("capacity_bytes"));
+  const auto peak = [&](std::int64_t seq) {
+    const std::string line = fmt::format(
+        "cost --model llama-3.1-8b --cluster dgx-h100 --gpus 8 --seq {} --strategy ulysses_zero3 "
+        "--recompute full --mlp-tiles auto --loss-tiles auto --offload --optimizer-offload --json",
+        seq);
+    return ithaca_cli(line).json().at("memory").at("peak_bytes").get<std::int64_t>();
+  };
+  EXPECT_EQ(peak(tokens), json.at("memory").at("peak_bytes").get<std::int64_t>());
+  EXPECT_GT(peak(tokens + json.at("granularity").get<std::int64_t>()),
+            json.at("memory").at("capacity_bytes").get<std::int64_t>());
+}
+
+TEST(Longest, SaysWhenNotEvenTheShortestFits) {
+  const Ran ran = ithaca_cli("longest --model llama-3.1-405b --cluster dgx-h100 --gpus 8");
+  EXPECT_EQ(ran.code, 3) << ran.out;
+  EXPECT_NE(ran.out.find("not even"), std::string::npos);
+}
+
+TEST(Longest, OfFewerLeversIsShorter) {
+  std::int64_t before = 0;
+  for (const char* const levers :
+       {"--recompute none", "--recompute selective", "--recompute full",
+        "--recompute full --loss-tiles auto", "--recompute full --loss-tiles auto --offload",
+        "--recompute full --loss-tiles auto --offload --mlp-tiles auto", ""}) {
+    const Json json = ithaca_cli(std::string("longest --model llama-3.1-8b --cluster dgx-h100 "
+                                             "--gpus 8 --json ") +
+                                 levers)
+                          .json();
+    const auto tokens = json.at("longest").get<std::int64_t>();
+    EXPECT_GT(tokens, before) << levers;
+    before = tokens;
+  }
 }
 
 TEST(Cost, WarnsOfRingGradientsInBf16OnlyWhereTheyAre) {

@@ -4,6 +4,7 @@
 #include "cli/verb.h"
 #include "models/error.h"
 #include "planner/plan_file.h"
+#include "planner/waterfall.h"
 #include "reports/closed_forms.h"
 #include "reports/format.h"
 #include "reports/json.h"
@@ -21,6 +22,7 @@ struct Cost {
   Job job;
   PricedStrategy priced;
   AttentionLoad attention;  ///< one layer
+  std::vector<LeverEffect> levers;
 };
 
 Json memory_json(const Cost& c) {
@@ -33,6 +35,15 @@ Json memory_json(const Cost& c) {
             {"communicator_bytes", o.communicator_bytes},
             {"all_to_all_bytes", o.all_to_all_bytes}}},
           {"capacity_bytes", c.job.cluster.gpu.memory_bytes}};
+}
+
+Json levers_json(const Cost& c) {
+  Json all = Json::array();
+  for (const LeverEffect& e : c.levers)
+    all.push_back({{"lever", e.lever},
+                   {"alone_peak_bytes", e.alone_bytes},
+                   {"together_peak_bytes", e.together_bytes}});
+  return all;
 }
 
 Json json_of(const Cost& c) {
@@ -57,6 +68,12 @@ Json json_of(const Cost& c) {
           {"flops", p.count.flops()},
           {"attention_imbalance", c.attention.imbalance()},
           {"memory", memory_json(c)},
+          {"levers", levers_json(c)},
+          {"step",
+           {{"sent_bytes", sent_json(p.step.sent_bytes())},
+            {"flops", p.step.flops()},
+            {"to_host_bytes", p.step.to_host_bytes},
+            {"from_host_bytes", p.step.from_host_bytes}}},
           {"time",
            {{"step_s", t.step_s},
             {"compute_s", t.compute_s},
@@ -84,17 +101,37 @@ std::string memory_text(const Cost& c) {
   return table.text(2);
 }
 
+std::string levers_text(const Cost& c) {
+  using enum Align;
+  TextTable table({{"peak with", left}, {"alone", right}, {"and all above", right}});
+  for (const LeverEffect& e : c.levers)
+    table.add({e.lever, binary_bytes(e.alone_bytes), binary_bytes(e.together_bytes)});
+  return table.text(2);
+}
+
 std::string time_text(const Cost& c) {
   using enum Align;
   const StepTime& t = c.priced.time;
   TextTable table({{"time", left}, {"", right}});
   table.add({"one micro-batch, forward and backward", seconds_text(t.micro_batch_s)});
   table.add({"update, once a step", seconds_text(t.update_s)});
-  table.add({fmt::format("step, {} layers, {} micro-batches", c.job.layers, c.job.micro_batches),
+  table.add({fmt::format("step, {} layers, micro-batches: {}", c.job.layers, c.job.micro_batches),
              seconds_text(t.step_s)});
   table.add({"  of it computing", seconds_text(t.compute_s)});
   table.add({"  of it exposed communication", seconds_text(t.exposed_comm_s)});
   return table.text(2);
+}
+
+std::string step_text(const Count& step) {
+  const SentBytes sent = step.sent_bytes();
+  std::string text =
+      fmt::format("  in a whole step: {} activations + {} weights = {}; {}FLOP",
+                  decimal_bytes(sent.activation), decimal_bytes(sent.weight),
+                  decimal_bytes(sent.total()), decimal_count(static_cast<double>(step.flops())));
+  if (step.to_host_bytes + step.from_host_bytes > 0)
+    text += fmt::format("; {} to the host, {} back", decimal_bytes(step.to_host_bytes),
+                        decimal_bytes(step.from_host_bytes));
+  return text + '\n';
 }
 
 std::string attention_text(const AttentionLoad& a) {
@@ -117,7 +154,8 @@ std::string text_of(const Cost& c) {
       fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n",
                   decimal_bytes(sent.activation), decimal_bytes(sent.weight),
                   decimal_bytes(sent.total()), decimal_count(static_cast<double>(p.count.flops())));
-  text += attention_text(c.attention) + memory_text(c) + '\n' + time_text(c);
+  text += step_text(p.step) + attention_text(c.attention) + memory_text(c) + '\n' + levers_text(c) +
+          '\n' + time_text(c);
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
@@ -162,7 +200,7 @@ class CostVerb : public Verb {
     if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus, job.shape);
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
     const Layer layer = layer_of(job, priced.arrangement, recompute);
-    const Cost cost{job, priced, attention_load(layer.program)};
+    const Cost cost{job, priced, attention_load(layer.program), waterfall(job, o_.strategy, mesh)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());

@@ -118,6 +118,20 @@ TEST(Cost, CountsAsTheTableDoes) {
   }
 }
 
+TEST(Cost, SaysWhatEachLeverSaves) {
+  const Json levers = ithaca_cli("cost --json --strategy ulysses_zero3" + job).json().at("levers");
+  ASSERT_GE(levers.size(), 6U);
+  EXPECT_EQ(levers.front().at("lever"), "none");
+  const auto none = levers.front().at("alone_peak_bytes").get<std::int64_t>();
+  std::int64_t before = none;
+  for (const Json& lever : levers) {
+    EXPECT_LE(lever.at("alone_peak_bytes"), none) << lever;
+    EXPECT_LE(lever.at("together_peak_bytes"), before) << lever;
+    before = lever.at("together_peak_bytes").get<std::int64_t>();
+  }
+  EXPECT_LT(before, none / 3);
+}
+
 TEST(Cost, ListsTheUpdateOutsideTheSum) {
   const Json cost = ithaca_cli("cost --json --strategy tp_sp" + job).json();
   std::int64_t layer = 0, update = 0;

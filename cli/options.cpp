@@ -65,7 +65,13 @@ Subject of_model(const Options& o, Console& console) {
   if (model.max_position_embeddings > 0 && tokens > model.max_position_embeddings)
     console.note(fmt::format("{}: {} tokens exceed the {} positions the model was made for",
                              model.name, tokens, model.max_position_embeddings));
-  return {model.name, shape, layers_of(o, model.layers), model.vocabulary, model.tied_embeddings};
+  return {model.name,
+          shape,
+          layers_of(o, model.layers),
+          model.vocabulary,
+          model.tied_embeddings,
+          model.sliding_window,
+          model.sliding_layers};
 }
 
 /// Heads and their dimension: what was said, else heads of 128.
@@ -232,6 +238,8 @@ Job job_of(const Options& o, Console& console) {
   job.overlap = overlaps(o);
   job.vocabulary = subject.vocabulary;
   job.tied = subject.tied;
+  job.window = subject.window;
+  job.window_layers = o.mask.empty() ? subject.window_layers : 0;
   if (!o.recipe.empty()) job.recipe = find_recipe(o.recipe);
   if (!o.micro_batches.empty())
     job.micro_batches = whole(o.micro_batches, "--micro-batches", 1, 1 << 24);

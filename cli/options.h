@@ -46,6 +46,7 @@ struct Subject {
   std::int64_t layers = 1;
   std::int64_t vocabulary = 0;  ///< 0: unknown
   bool tied = false;
+  std::int64_t window = 0, window_layers = 0;
 };
 /// Notes what the layer program leaves out of the model, and what was assumed for bare sizes.
 Subject subject_of(const Options&, Console&);

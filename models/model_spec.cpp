@@ -120,10 +120,11 @@ LayerShape layer_shape(const ModelSpec& model, std::int64_t b, std::int64_t L) {
 std::vector<std::string> pricing_notes(const ModelSpec& model) {
   std::vector<std::string> notes;
   if (model.sliding_window > 0) {
-    notes.push_back(fmt::format(
-        "{} of {} layers attend to a sliding window of {} tokens; priced as full causal "
-        "attention",
-        model.sliding_layers, model.layers, model.sliding_window));
+    notes.push_back(
+        fmt::format("{} of {} layers attend to a sliding window of {} tokens; a whole step is "
+                    "priced so, a single "
+                    "layer as causal",
+                    model.sliding_layers, model.layers, model.sliding_window));
   }
   if (model.attention_softcap > 0)
     notes.emplace_back("soft-capped attention logits; priced without the cap");

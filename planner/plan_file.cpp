@@ -76,6 +76,8 @@ std::string step_text(const Job& job) {
   };
   if (job.vocabulary > 0) put("vocabulary", job.vocabulary);
   if (job.tied) put("tied", "true");
+  if (job.window_layers > 0)
+    put("window", fmt::format("{{tokens: {}, layers: {}}}", job.window, job.window_layers));
   if (job.recipe.name != recipes().front().name) put("recipe", job.recipe.name);
   if (job.micro_batches > 1) put("micro_batches", job.micro_batches);
   if (const Levers& l = job.levers; l != Levers())
@@ -97,6 +99,11 @@ void read_step(const Yaml& y, Job& job) {
   if (const auto vocabulary = y.find("vocabulary"))
     job.vocabulary = vocabulary->integer(1, SizeLimits::vocabulary);
   if (const auto tied = y.find("tied")) job.tied = tied->boolean();
+  if (const auto window = y.find("window")) {
+    window->allow({"tokens", "layers"});
+    job.window = window->at("tokens").integer(1, most_tokens);
+    job.window_layers = window->at("layers").integer(1, SizeLimits::layers);
+  }
   if (const auto recipe = y.find("recipe")) {
     job.recipe = find_recipe(recipe->one_of({"mixed", "mixed-f32-grads", "bf16", "f32"}));
   }
@@ -131,9 +138,9 @@ std::string to_yaml(const PlanFile& plan) {
 
 PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
-  y.allow({"schema", "kind", "model", "layers", "layer", "batch", "seq", "cluster", "gpus", "mesh",
-           "strategy", "recompute", "schedule", "predicted", "vocabulary", "tied", "recipe",
-           "micro_batches", "levers"});
+  y.allow({"schema",     "kind", "model",  "layers",        "layer",     "batch",    "seq",
+           "cluster",    "gpus", "mesh",   "strategy",      "recompute", "schedule", "predicted",
+           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;

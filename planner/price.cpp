@@ -45,9 +45,22 @@ Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& 
   return layer_program(job.shape, arrangement.strategy, arrangement.mesh, options);
 }
 
+StepShape step_shape(const Job& job, const Strategy& strategy) {
+  StepShape shape{{}, job.vocabulary, job.tied};
+  const std::int64_t windowed =
+      job.window < job.shape.L ? std::min(job.window_layers, job.layers) : 0;
+  if (windowed > 0) {
+    LayerShape window = job.shape;
+    window.mask = Mask::window(job.window);
+    shape.runs.push_back({window, strategy, windowed});
+  }
+  if (windowed < job.layers) shape.runs.push_back({job.shape, strategy, job.layers - windowed});
+  return shape;
+}
+
 StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
-  const StepShape shape{{{job.shape, at.strategy, job.layers}}, job.vocabulary, job.tied};
-  StepPrograms step{micro_batch(shape, at.mesh, step_options(job, at, recompute)), {}};
+  StepPrograms step{
+      micro_batch(step_shape(job, at.strategy), at.mesh, step_options(job, at, recompute)), {}};
   UpdateOptions update;
   update.recipe = job.recipe;
   update.on_host = job.levers.optimizer_offload;

@@ -31,6 +31,8 @@ struct Job {
   bool overlap = true;          ///< schedule: overlapped, else blocking
   std::int64_t vocabulary = 0;  ///< 0: layers only, without the ends of the network
   bool tied = false;            ///< one table embeds tokens and makes logits
+  /// So many layers see only the last `window` tokens, the others what `shape.mask` says.
+  std::int64_t window = 0, window_layers = 0;
   Recipe recipe = recipes().front();
   std::int64_t micro_batches = 1;  ///< of one optimizer step
   Levers levers = {};
@@ -53,6 +55,8 @@ struct PricedStrategy {
 /// Throws InputError when the strategy is impossible.  `mesh` in the axes of the expression.
 PricedStrategy price(const Job&, const std::string& strategy, const Mesh& mesh, const Recompute&);
 
+/// The layers of the model: those with a window, those without.
+StepShape step_shape(const Job&, const Strategy&);
 /// The layer a price speaks of.
 Layer layer_of(const Job&, const Arrangement&, const Recompute&);
 /// What the levers come to for a micro-batch of the job.

@@ -118,6 +118,21 @@ TEST(Cost, CountsAsTheTableDoes) {
   }
 }
 
+TEST(Cost, PricesSlidingLayersOfAStepWithTheirWindow) {
+  const auto flops = [](const std::string& mask) {
+    return ithaca_cli(
+               "cost --json --strategy ulysses_zero3 --model gemma-2-9b --cluster "
+               "dgx-a100-80g --gpus 8 --seq 64k" +
+               mask)
+        .json()
+        .at("step")
+        .at("flops")
+        .get<double>();
+  };
+  EXPECT_LT(flops(""), 0.8 * flops(" --mask causal"));
+  EXPECT_LT(flops(" --mask window:4k"), flops(""));
+}
+
 TEST(Cost, SaysWhatEachLeverSaves) {
   const Json levers = ithaca_cli("cost --json --strategy ulysses_zero3" + job).json().at("levers");
   ASSERT_GE(levers.size(), 6U);

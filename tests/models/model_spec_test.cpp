@@ -101,9 +101,10 @@ TEST(ModelSpec, NotesWhatIsLoadedButNotPriced) {
   EXPECT_TRUE(pricing_notes(load_model("llama-3.1-8b")).empty());
   const std::vector<std::string> gemma = pricing_notes(load_model("gemma-2-9b"));
   ASSERT_EQ(gemma.size(), 3U);
-  EXPECT_EQ(
-      gemma[0],
-      "21 of 42 layers attend to a sliding window of 4096 tokens; priced as full causal attention");
+  EXPECT_EQ(gemma[0],
+            "21 of 42 layers attend to a sliding window of 4096 tokens; a whole step is priced so, "
+            "a single "
+            "layer as causal");
   EXPECT_EQ(pricing_notes(load_model("gpt-neox-20b")).size(), 1U);
   EXPECT_EQ(pricing_notes(load_model("smollm3-3b")).size(), 1U);
   EXPECT_EQ(pricing_notes(load_model("gpt-oss-20b")).size(), 2U);

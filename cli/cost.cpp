@@ -26,10 +26,10 @@ struct Cost {
 };
 
 Json memory_json(const Cost& c) {
-  const Overheads& o = c.priced.overheads;
+  const Overheads& o = c.priced.need.overheads;
   return {{"peak_bytes", c.priced.peak_bytes()},
-          {"tensor_bytes", c.priced.memory.peak_bytes},
-          {"by_role", by_role_json(c.priced.memory.by_role)},
+          {"tensor_bytes", c.priced.need.memory.peak_bytes},
+          {"by_role", by_role_json(c.priced.need.memory.by_role)},
           {"overheads",
            {{"context_bytes", o.context_bytes},
             {"communicator_bytes", o.communicator_bytes},
@@ -92,10 +92,10 @@ std::string memory_text(const Cost& c) {
                  fmt::format("{:.1f} %", 100 * static_cast<double>(bytes) / capacity)});
   };
   for (std::size_t r = 0; r < memory_roles; ++r)
-    add(name_of(static_cast<MemoryRole>(r)), c.priced.memory.by_role[r]);
-  add("overhead: context", c.priced.overheads.context_bytes);
-  add("overhead: communicators", c.priced.overheads.communicator_bytes);
-  add("overhead: all-to-all", c.priced.overheads.all_to_all_bytes);
+    add(name_of(static_cast<MemoryRole>(r)), c.priced.need.memory.by_role[r]);
+  add("overhead: context", c.priced.need.overheads.context_bytes);
+  add("overhead: communicators", c.priced.need.overheads.communicator_bytes);
+  add("overhead: all-to-all", c.priced.need.overheads.all_to_all_bytes);
   add("peak", c.priced.peak_bytes());
   add("capacity", c.job.cluster.gpu.memory_bytes);
   return table.text(2);

@@ -93,8 +93,8 @@ class LongestVerb : public Verb {
   static Json memory_json(const Longest& l, const Job& job) {
     return {{"peak_bytes", l.priced.peak_bytes()},
             {"capacity_bytes", job.cluster.gpu.memory_bytes},
-            {"by_role", by_role_json(l.priced.memory.by_role)},
-            {"host_bytes_per_node", l.priced.host_bytes_per_node(job.cluster)},
+            {"by_role", by_role_json(l.priced.need.memory.by_role)},
+            {"host_bytes_per_node", l.priced.need.host_bytes_per_node(job.cluster)},
             {"host_capacity_bytes", job.cluster.host_memory_bytes}};
   }
 
@@ -125,10 +125,10 @@ class LongestVerb : public Verb {
     text += fmt::format("  longest sequence {} tokens, a multiple of {}\n", grouped(l.tokens),
                         l.granularity);
     text += fmt::format("  GPU   {} of {} at {}\n", binary_bytes(p.peak_bytes()),
-                        binary_bytes(job.cluster.gpu.memory_bytes), p.memory.where);
-    text +=
-        fmt::format("  host  {} of {} a node\n", binary_bytes(p.host_bytes_per_node(job.cluster)),
-                    binary_bytes(job.cluster.host_memory_bytes));
+                        binary_bytes(job.cluster.gpu.memory_bytes), p.need.memory.where);
+    text += fmt::format("  host  {} of {} a node\n",
+                        binary_bytes(p.need.host_bytes_per_node(job.cluster)),
+                        binary_bytes(job.cluster.host_memory_bytes));
     if (l.limited_by == "length") return text + "  nothing limits it within what was tried\n";
     return text + fmt::format("  limited by {} memory, most of it {}\n",
                               l.limited_by == "gpu" ? "GPU" : "host", l.term);

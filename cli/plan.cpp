@@ -50,7 +50,8 @@ class PlanVerb : public Verb {
     const Plan plan = planned(job, console);
     if (plan.ranking.empty()) return nothing_fits(job, plan, console);
     const Ranked& best = plan.ranking.front();
-    console.note("layers only: embedding, LM head and loss are not priced yet");
+    if (job.vocabulary == 0)
+      console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(arrange(best.choice.expression(), best.choice.mesh, job.shape)))
       console.note(bf16_ring_note());
     if (!o_.output.empty()) {

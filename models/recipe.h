@@ -14,8 +14,6 @@ struct Recipe {
   std::string_view name, sentence;
   DType weight = DType::bf16, gradient = DType::bf16, moments = DType::f32;
   bool master = true;  ///< an f32 copy of the weights beside those in use
-  /// Bytes of one parameter's states beside weight and gradient.
-  std::int64_t state_bytes() const { return 2 * bytes_of(moments) + (master ? 4 : 0); }
 };
 std::span<const Recipe> recipes();
 /// InputError with key "--recipe" for an unknown name.

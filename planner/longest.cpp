@@ -8,12 +8,6 @@
 namespace ithaca {
 namespace {
 
-struct Need {
-  StepMemory memory;
-  Overheads overheads;
-  bool fits_gpu = false, fits_host = false;
-};
-
 class Search {
  public:
   Search(Job job, const std::string& strategy, const Mesh& mesh, const Recompute& recompute)
@@ -24,21 +18,23 @@ class Search {
 
   Need need(std::int64_t tokens) {
     length(tokens);
-    const Arrangement at = arrange(strategy_, mesh_, job_.shape);
-    const StepPrograms step = step_of(job_, at, recompute_);
-    Need n{step_memory(step.micro, step.update), overheads(count(step.micro.program)), false,
-           false};
-    const std::int64_t ranks = std::min<std::int64_t>(job_.cluster.gpus_per_node, at.mesh.ranks());
-    n.fits_gpu = n.memory.peak_bytes + n.overheads.bytes() <= job_.cluster.gpu.memory_bytes;
-    n.fits_host = ranks * n.memory.host_bytes <= job_.cluster.host_memory_bytes;
-    return n;
+    return need_of(step_of(job_, arrange(strategy_, mesh_, job_.shape), recompute_));
   }
   bool fits(std::int64_t tokens) {
     try {
       const Need n = need(tokens);
-      return n.fits_gpu && n.fits_host;
+      return n.fits_gpu(job_.cluster) && n.fits_host(job_.cluster);
     } catch (const InputError&) {
       return false;  // too much work to count: beyond any memory
+    }
+  }
+
+  /// What a length that does not fit is too long for.
+  std::string limit(std::int64_t tokens) {
+    try {
+      return need(tokens).fits_gpu(job_.cluster) ? "host" : "gpu";
+    } catch (const InputError&) {
+      return "length";
     }
   }
 
@@ -62,7 +58,7 @@ class Search {
 };
 
 std::string largest_term(const PricedStrategy& p) {
-  const auto most = std::ranges::max_element(p.memory.by_role) - p.memory.by_role.begin();
+  const auto most = std::ranges::max_element(p.need.memory.by_role) - p.need.memory.by_role.begin();
   return name_of(static_cast<MemoryRole>(most));
 }
 
@@ -74,22 +70,18 @@ Longest longest(Job job, const std::string& strategy, const Mesh& mesh, const Re
   Longest found;
   found.granularity = search.granularity();
   std::int64_t fits = 0, fails = most / found.granularity + 1;  // in units of it
-  if (search.fits((fails - 1) * found.granularity)) fits = fails - 1;
-  for (std::int64_t probe = 1; fits + 1 < fails;) {
-    const std::int64_t middle = fails > most / found.granularity && probe < fails
-                                    ? probe
-                                    : fits + (fails - fits) / 2;  // doubling, then halving
+  while (fits + 1 < fails) {
+    const std::int64_t middle = fits + (fails - fits) / 2;
     (search.fits(middle * found.granularity) ? fits : fails) = middle;
-    probe = 2 * middle;
   }
   found.tokens = fits * found.granularity;
   search.length(std::max(found.tokens, found.granularity));
   found.priced = search.price_now();
   found.limited_by = "length";
   if (found.tokens + found.granularity > most) return found;
-  const Need next = search.need(found.tokens + found.granularity);
-  found.limited_by = next.fits_gpu ? "host" : "gpu";
-  found.term = next.fits_gpu ? "host copies" : largest_term(found.priced);
+  found.limited_by = search.limit(found.tokens + found.granularity);
+  if (found.limited_by == "gpu") found.term = largest_term(found.priced);
+  if (found.limited_by == "host") found.term = "host copies";
   return found;
 }
 

@@ -15,11 +15,12 @@ constexpr double gib = 1024.0 * 1024.0 * 1024.0;
 std::string too_large(const PricedStrategy& p, std::int64_t capacity_bytes) {
   std::size_t most = 0;
   for (std::size_t r = 1; r < memory_roles; ++r)
-    if (p.memory.by_role[r] > p.memory.by_role[most]) most = r;
-  return fmt::format(
-      "needs {:.1f} GiB of {:.1f} GiB, most of it {} ({:.1f} GiB)",
-      static_cast<double>(p.peak_bytes()) / gib, static_cast<double>(capacity_bytes) / gib,
-      name_of(static_cast<MemoryRole>(most)), static_cast<double>(p.memory.by_role[most]) / gib);
+    if (p.need.memory.by_role[r] > p.need.memory.by_role[most]) most = r;
+  return fmt::format("needs {:.1f} GiB of {:.1f} GiB, most of it {} ({:.1f} GiB)",
+                     static_cast<double>(p.peak_bytes()) / gib,
+                     static_cast<double>(capacity_bytes) / gib,
+                     name_of(static_cast<MemoryRole>(most)),
+                     static_cast<double>(p.need.memory.by_role[most]) / gib);
 }
 
 void consider(Plan& plan, const Job& job, const Choice& choice) {

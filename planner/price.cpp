@@ -21,9 +21,7 @@ std::int64_t local_tokens(const Job& job, const Arrangement& at) {
 StepOptions step_options(const Job& job, const Arrangement& at, const Recompute& recompute) {
   const Levers& levers = job.levers;
   const std::int64_t tokens = local_tokens(job, at);
-  constexpr double tile_bytes = 1 << 30;
-  const double logits_bytes =
-      4.0 * static_cast<double>(tokens) * static_cast<double>(job.vocabulary);
+  constexpr std::int64_t tile_logits = (1 << 30) / 4;  // f32 in 1 GiB
   StepOptions options;
   options.layer.recompute = recompute;
   options.layer.dtype = job.recipe.weight;
@@ -34,7 +32,7 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   options.loss_tiles =
       levers.loss_tiles > 0
           ? levers.loss_tiles
-          : std::max<std::int64_t>(1, static_cast<std::int64_t>(logits_bytes / tile_bytes) + 1);
+          : std::max<std::int64_t>(1, divide_up(tokens * job.vocabulary, tile_logits));
   options.offload = levers.offload && recompute.full;
   return options;
 }
@@ -68,21 +66,31 @@ StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& rec
   return step;
 }
 
-std::int64_t PricedStrategy::host_bytes_per_node(const Cluster& cluster) const {
-  return memory.host_bytes *
-         std::min<std::int64_t>(cluster.gpus_per_node, arrangement.mesh.ranks());
+std::int64_t Need::host_bytes_per_node(const Cluster& cluster) const {
+  return memory.host_bytes * std::min<std::int64_t>(cluster.gpus_per_node, ranks);
+}
+bool Need::fits_gpu(const Cluster& cluster) const {
+  return peak_bytes() <= cluster.gpu.memory_bytes;
+}
+bool Need::fits_host(const Cluster& cluster) const {
+  return host_bytes_per_node(cluster) <= cluster.host_memory_bytes;
+}
+
+Need need_of(const StepPrograms& step) {
+  return {step_memory(step.micro, step.update),
+          overheads(count(step.micro.program) + count(step.update.program)),
+          step.micro.program.mesh().ranks()};
 }
 
 PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh,
                      const Recompute& recompute) {
-  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}, {}};
+  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}};
   const Layer layer = layer_of(job, p.arrangement, recompute);
   p.count = count(layer.program);
   p.update = count(settle_program(layer));
   const StepPrograms step = step_of(job, p.arrangement, recompute);
   p.step = job.micro_batches * count(step.micro.program) + count(step.update.program);
-  p.memory = step_memory(step.micro, step.update);
-  p.overheads = overheads(p.step);
+  p.need = need_of(step);
   p.time = step_time(step.micro, step.update, {job.micro_batches, job.overlap},
                      ClusterCost(job.cluster));
   return p;

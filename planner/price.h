@@ -38,18 +38,27 @@ struct Job {
   Levers levers = {};
 };
 
-struct PricedStrategy {
-  Arrangement arrangement;
-  Recompute recompute = {};
-  Count count;        ///< one layer, rank 0
-  Count update;       ///< of its weight gradients, once a step
-  Count step;         ///< all micro-batches and the update of the whole model, rank 0
-  StepMemory memory;  ///< of the whole step
+/// What a step takes of a GPU and of its host.
+struct Need {
+  StepMemory memory;
   Overheads overheads;
-  StepTime time;  ///< of the whole step
+  int ranks = 1;
   std::int64_t peak_bytes() const { return memory.peak_bytes + overheads.bytes(); }
   /// Host memory all ranks of a node take together.
   std::int64_t host_bytes_per_node(const Cluster&) const;
+  bool fits_gpu(const Cluster&) const;
+  bool fits_host(const Cluster&) const;
+};
+
+struct PricedStrategy {
+  Arrangement arrangement;
+  Recompute recompute = {};
+  Count count;    ///< one layer, rank 0
+  Count update;   ///< of its weight gradients, once a step
+  Count step;     ///< all micro-batches and the update of the whole model, rank 0
+  Need need;      ///< of the whole step
+  StepTime time;  ///< of the whole step
+  std::int64_t peak_bytes() const { return need.peak_bytes(); }
 };
 
 /// Throws InputError when the strategy is impossible.  `mesh` in the axes of the expression.
@@ -67,5 +76,6 @@ struct StepPrograms {
   Update update;
 };
 StepPrograms step_of(const Job&, const Arrangement&, const Recompute&);
+Need need_of(const StepPrograms&);
 
 }  // namespace ithaca

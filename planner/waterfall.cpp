@@ -39,9 +39,7 @@ std::vector<LeverEffect> waterfall(const Job& job, const std::string& strategy, 
     Job pulled = job;
     pulled.levers = setting.levers;
     const Arrangement at = arrange(strategy, mesh, job.shape);
-    const StepPrograms step = step_of(pulled, at, setting.recompute);
-    return step_memory(step.micro, step.update).peak_bytes +
-           overheads(count(step.micro.program)).bytes();
+    return need_of(step_of(pulled, at, setting.recompute)).peak_bytes();
   };
   const std::int64_t none = peak({});
   std::vector<LeverEffect> effects{{"none", none, none}};

@@ -172,10 +172,10 @@ Section memory_section(const PlanData& d) {
     table.rows.push_back({name, grouped(bytes), binary_bytes(bytes)});
   };
   for (std::size_t r = 0; r < memory_roles; ++r)
-    add(name_of(static_cast<MemoryRole>(r)), d.priced.memory.by_role[r]);
-  add("overhead: context", d.priced.overheads.context_bytes);
-  add("overhead: communicators", d.priced.overheads.communicator_bytes);
-  add("overhead: all-to-all channels", d.priced.overheads.all_to_all_bytes);
+    add(name_of(static_cast<MemoryRole>(r)), d.priced.need.memory.by_role[r]);
+  add("overhead: context", d.priced.need.overheads.context_bytes);
+  add("overhead: communicators", d.priced.need.overheads.communicator_bytes);
+  add("overhead: all-to-all channels", d.priced.need.overheads.all_to_all_bytes);
   add("peak", d.priced.peak_bytes());
   section.tables.push_back(std::move(table));
   return section;

@@ -61,7 +61,7 @@ std::vector<VolumePoint> volume_of(Job job, const std::vector<PublishedStrategy>
 
 MemoryBar bar_of(const Job& job, const std::string& strategy, const Mesh& mesh, bool recompute) {
   const PricedStrategy p = price(job, strategy, mesh, recompute);
-  return {strategy, mesh, recompute, 0, p.memory.by_role, p.overheads};
+  return {strategy, mesh, recompute, 0, p.need.memory.by_role, p.need.overheads};
 }
 
 std::vector<MemoryBar> memory_of(const Job& job, const PlanData& data) {

@@ -246,7 +246,7 @@ TEST(Plan, ExplainsItsChoiceInAtMost120Columns) {
   EXPECT_NE(ran.out.find("runner-up"), std::string::npos);
   EXPECT_NE(ran.out.find("best tp_sp"), std::string::npos);
   EXPECT_NE(ran.out.find("131072"), std::string::npos);
-  EXPECT_NE(ran.err.find("note: layers only"), std::string::npos);
+  EXPECT_EQ(ran.err.find("layers only"), std::string::npos) << ran.err;
   std::istringstream lines(ran.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120U) << line;
 }

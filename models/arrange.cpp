@@ -137,9 +137,10 @@ std::vector<Half> parse(std::string_view expression) {
     halves.emplace_back();
     for (const std::string_view term : split(half, '*')) halves.back().push_back(parse_term(term));
   }
-  if (halves.size() > 2)
+  if (halves.size() > 3)
     throw InputError(
-        flag, fmt::format("expected at most two halves, attention | mlp, got {}", halves.size()));
+        flag,
+        fmt::format("expected at most three parts, attention | mlp | ends, got {}", halves.size()));
   return halves;
 }
 
@@ -264,13 +265,16 @@ Mesh parse_mesh(std::string_view text) {
 
 Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerShape& shape) {
   std::vector<Half> halves = parse(expression);
-  Half &attention = halves.front(), &mlp = halves.back();
-  take_deals(mlp, attention);
-  check_axes(attention, mesh, "attention");
-  check_axes(mlp, mesh, "MLP");
+  const Half& attention = halves.front();
+  constexpr std::array names{"attention", "MLP", "ends"};
+  for (std::size_t j = 0; j < halves.size(); ++j) {
+    if (j > 0) take_deals(halves[j], attention);
+    check_axes(halves[j], mesh, names[j]);
+  }
   const Refined refined = refine(mesh, kv_ranks(attention, mesh, shape));
-  return {std::string(expression), refined.mesh,
-          table_of(attention, refined) | table_of(mlp, refined)};
+  Strategy strategy = table_of(attention, refined) | table_of(halves[halves.size() > 1], refined);
+  if (halves.size() > 2) strategy.ends = table_of(halves[2], refined).mlp;
+  return {std::string(expression), refined.mesh, std::move(strategy)};
 }
 
 Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape, int ulysses) {

@@ -43,6 +43,7 @@ class Differentiator {
       b_.layer(forward_[end - 1].layer, forward_[end - 1].times, forward_[end - 1].tiles);
       recompute_regions_ending(end);
       end = step_back(end);
+      hold_results_of_region(end);
       finish_weights(forward_[end], end, wanted);
     }
     for (const ValueId v : wanted) {
@@ -70,10 +71,34 @@ class Differentiator {
       const Builder::RecomputeRegion region = b_.recomputed()[i];
       if (region.last != end || region.first < first_) continue;
       b_.phase(Phase::recompute);
+      const ValueId result = forward_[end - 1].out[0], cotangent = cotangent_[result];
       for (std::size_t at = region.first; at < region.last; ++at) recompute(forward_[at], region);
+      repeat_holds(region);
+      if (o_.hold_results) held_.push_back({region.first, {now_[result], cotangent}});
       b_.tiles(forward_[end - 1].tiles);
       b_.phase(Phase::backward);
     }
+  }
+
+  /// What is held in the forward is held in its recomputation.
+  void repeat_holds(const Builder::RecomputeRegion& region) {
+    const auto inside = [&](ValueId v) {
+      return v < maker_.size() && maker_[v] != no_value && maker_[v] >= region.first &&
+             maker_[v] < region.last;
+    };
+    const std::vector<Program::Hold> holds = b_.program().holds();
+    for (const Program::Hold& hold : holds)
+      if (inside(hold.value) && inside(hold.with)) b_.hold(now_[hold.value], now_[hold.with]);
+  }
+
+  /// Where the backward of a region ends, what it started from has been held all along.
+  void hold_results_of_region(std::size_t first) {
+    const auto mine = [&](const HeldResults& held) { return held.until == first; };
+    for (const HeldResults& held : held_)
+      if (mine(held))
+        for (const ValueId v : held.values)
+          if (v != no_value) b_.hold(v, b_.program().steps().back().in[0]);
+    std::erase_if(held_, mine);
   }
 
   void recompute(const Step& step, const Builder::RecomputeRegion& region) {
@@ -153,8 +178,9 @@ class Differentiator {
     give(s.in[0], b_.activate_grad(op.kind, settle(s.out[0]), use(s.in[0])));
   }
   void back(const Rope& op, const Step& s) {
-    give(s.in[0],
-         b_.rope("d" + b_.value(s.in[0]).name, cotangent_[s.out[0]], op.theta, !op.inverse));
+    Ids in{cotangent_[s.out[0]]};
+    if (s.in.size() > 1) in.push_back(use(s.in[1]));
+    give(s.in[0], b_.rope("d" + b_.value(s.in[0]).name, in, {op.theta, !op.inverse}));
   }
   void back(const SplitQkv&, const Step& s) {
     give(s.in[0], b_.join_qkv(settle(s.out[0]), settle(s.out[1]), settle(s.out[2])));
@@ -163,7 +189,7 @@ class Differentiator {
     const ValueId dy = settle(s.out[0]);
     const Ids d = b_.attend_grad(
         {use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
-        {op.mask, op.ring, op.hops});
+        {op.mask, op.ring, op.hops, op.kernel});
     for (std::size_t i = 0; i < 3; ++i) give(s.in[i], d[i]);
   }
   void back(const Cast&, const Step& s) {
@@ -187,11 +213,24 @@ class Differentiator {
     if (s.in.size() == 2) give(s.in[0], d);
   }
   void back(const Embed&, const Step& s) {
-    give(s.in[1], b_.embed_grad(settle(s.out[0]), s.in[0], s.in[1]));
+    const ValueId dx = settle(s.out[0]);
+    if (std::ranges::count(b_.kept(), s.in[1]) > 0) b_.hold(s.in[1], dx);  // though not read
+    give(s.in[1], b_.embed_grad(dx, s.in[0], s.in[1]));
   }
   void back(const TokenLoss& op, const Step& s) {
-    give(s.in[0], b_.token_loss_grad({cotangent_[s.out[0]], s.in[0], s.in[1], s.in[2], s.in[3]},
-                                     op.vocabulary));
+    Ids in{cotangent_[s.out[0]], s.in[0], s.in[1]};
+    if (s.in.size() == 5) in.insert(in.end(), {s.in[2], s.in[3]});
+    give(s.in[0], b_.token_loss_grad(in, op.vocabulary));
+  }
+  void back(const LogSoftmax&, const Step& s) { give(s.in[0], cotangent_[s.out[0]]); }
+  void back(const Multiply&, const Step& s) {
+    const ValueId x = s.in[0], factor = s.in[1], dy = cotangent_[s.out[0]];
+    const bool whole = b_.type(x).dims.size() == b_.type(factor).dims.size();
+    const ValueId dfactor = whole
+                                ? b_.multiply("d" + b_.value(factor).name, settle(s.out[0]), use(x))
+                                : b_.multiply_grad(dy, use(x), factor);
+    give(x, b_.multiply("d" + b_.value(x).name, cotangent_[s.out[0]], use(factor)));
+    give(factor, dfactor);
   }
   template <class Op>
   void back(const Op&, const Step&) {
@@ -210,7 +249,7 @@ class Differentiator {
       if (hop + 1 < n) kv = b_.shift(here, r.ring.axis, by);
       const int hops = r.ring.homing ? hop : n - 1 - hop;
       const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy},
-                                   {r.mask, r.ring.axis, hops});
+                                   {r.how.mask, r.ring.axis, hops, r.how.kernel});
       dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
       for (std::size_t i = 0; i < 2; ++i) {
         if (hop == 0)
@@ -279,10 +318,15 @@ class Differentiator {
   const BackwardOptions& o_;
   const std::size_t first_;
   const std::vector<Step> forward_;
-  std::vector<ValueId> cotangent_;     ///< by forward value
-  std::vector<ValueId> now_;           ///< the forward value itself, or its recomputation
-  std::vector<ValueId> again_;         ///< gathered again
-  std::vector<ValueId> maker_;         ///< index of the step that made it
+  std::vector<ValueId> cotangent_;  ///< by forward value
+  std::vector<ValueId> now_;        ///< the forward value itself, or its recomputation
+  std::vector<ValueId> again_;      ///< gathered again
+  std::vector<ValueId> maker_;      ///< index of the step that made it
+  struct HeldResults {
+    std::size_t until;  ///< the step that begins the region
+    Ids values;
+  };
+  std::vector<HeldResults> held_;
   std::vector<int> readers_;           ///< forward steps that read it
   std::vector<ValueId> first_reader_;  ///< index of the first of them
 };

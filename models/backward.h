@@ -19,6 +19,7 @@ struct BackwardOptions {
   Recompute recompute = {};             ///< by class; whole regions say so themselves
   bool settle = true;                   ///< the cotangents of `wanted` that are no weights
   std::optional<DType> reduction = {};  ///< of weight gradients on the wire; else as they come
+  bool hold_results = false;            ///< results_held of Kernels
   /// Called with each weight of `wanted` and its gradient, perhaps partial, as soon as that is
   /// complete; what it returns counts as the gradient.
   std::function<ValueId(ValueId weight, ValueId gradient)> finish = {};

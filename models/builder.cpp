@@ -212,9 +212,28 @@ ValueId Builder::bias_grad(ValueId dy, ValueId bias) {
   return push(BiasGrad{}, {dy}, "d" + value(bias).name, t);
 }
 
+ValueId Builder::multiply(std::string name, ValueId x, ValueId factor) {
+  need_settled(name, {factor});
+  for (const Dim& dim : type(factor).dims)
+    if (const Dim* of_x = type(x).find(dim.name); of_x == nullptr || *of_x != dim)
+      refuse(name, factor,
+             fmt::format("expected dim {} to lie as in {} {}; move one of them", name_of(dim.name),
+                         value(x).name, to_string(type(x), program_.mesh_)));
+  const Type t = type(x);
+  return push(Multiply{}, {x, factor}, std::move(name), t);
+}
+
+ValueId Builder::multiply_grad(ValueId dy, ValueId x, ValueId factor) {
+  Type t = type(factor);
+  for (const Axis axis : type(dy).partial) add_partial(t, axis);
+  add_contracted(t, type(x), type(factor));
+  return push(MultiplyGrad{}, {dy, x}, "d" + value(factor).name, t);
+}
+
 ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
   need_settled(name, in);
-  for (const Dim& dim : type(in[1]).dims) {
+  if (in.size() == 1) need_whole(name, in[0], type(in[0]).dims.back());
+  for (const Dim& dim : in.size() == 1 ? Dims{} : type(in[1]).dims) {
     const Dim* of_x = type(in[0]).find(dim.name);
     if (of_x == nullptr)
       refuse(name, in[0],
@@ -230,6 +249,11 @@ ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
 }
 
 Ids Builder::normalize_grad(Norm kind, ValueId dy, const Ids& in) {
+  if (in.size() == 1) {
+    Type x = type(in[0]);
+    for (const Axis axis : type(dy).partial) add_partial(x, axis);
+    return {push(NormalizeGrad{kind}, {dy, in[0]}, "d" + value(in[0]).name, x)};
+  }
   Type gain = type(in[1]), x = type(in[0]);
   add_contracted(gain, x, gain);
   for (const Axis axis : type(dy).partial) {
@@ -246,7 +270,7 @@ Ids Builder::normalize_grad(Norm kind, ValueId dy, const Ids& in) {
 ValueId Builder::activate(std::string name, Act kind, ValueId up) {
   need_settled(name, {up});
   Type t = type(up);
-  if (kind != Act::gelu) {
+  if (is_gated(kind)) {
     const Dim* m = t.find(DimName::m);
     if (m == nullptr) refuse(name, up, "expected the dim m of a gated MLP");
     need_whole(name, up, *m);
@@ -261,7 +285,8 @@ ValueId Builder::activate_grad(Act kind, ValueId dy, ValueId up) {
   return push(ActivateGrad{kind}, {dy, up}, "d" + value(up).name, t);
 }
 
-ValueId Builder::rope(std::string name, ValueId x, double theta, bool inverse) {
+ValueId Builder::rope(std::string name, const Ids& in, const Rope& how) {
+  const ValueId x = in[0];
   const Dim* e = type(x).find(DimName::e);
   if (e == nullptr || type(x).find(DimName::L) == nullptr) refuse(name, x, "expected dims L and e");
   need_whole(name, x, *e);
@@ -269,7 +294,13 @@ ValueId Builder::rope(std::string name, ValueId x, double theta, bool inverse) {
     refuse(name, x,
            fmt::format("expected an even head dimension for rotary positions, got {}", e->size));
   const Type t = type(x);
-  return push(Rope{theta, inverse}, {x}, std::move(name), t);
+  return push(how, in, std::move(name), t);
+}
+
+ValueId Builder::rotation_table(ValueId x, double theta) {
+  const Type& t = type(x);
+  const Type table{t.dtype, {*t.find(DimName::L), {DimName::m, 2}, *t.find(DimName::e)}, {}, {}};
+  return push(RotationTable{theta}, {}, "rotation", table);
 }
 
 Ids Builder::split_qkv(ValueId packed, std::int64_t g) {

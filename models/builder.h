@@ -48,12 +48,17 @@ class Builder {
   ValueId add(std::string name, ValueId a, ValueId b);
   ValueId bias(std::string name, ValueId x, ValueId bias);
   ValueId bias_grad(ValueId dy, ValueId bias);
+  /// Broadcast over the leading dims the factor lacks.
+  ValueId multiply(std::string name, ValueId x, ValueId factor);
+  ValueId multiply_grad(ValueId dy, ValueId x, ValueId factor);
   ValueId normalize(std::string name, Norm, const Ids& x_gain_shift);
   /// dx, dgain [, dshift]; partial where dy is.
   Ids normalize_grad(Norm, ValueId dy, const Ids& x_gain_shift);
   ValueId activate(std::string name, Act, ValueId up);
   ValueId activate_grad(Act, ValueId dy, ValueId up);
-  ValueId rope(std::string name, ValueId x, double theta, bool inverse = false);
+  ValueId rope(std::string name, const Ids& x_table, const Rope& how);
+  /// For tokens and heads as they lie in x.
+  ValueId rotation_table(ValueId x, double theta);
   Ids split_qkv(ValueId packed, std::int64_t g);
   ValueId join_qkv(ValueId dq, ValueId dk, ValueId dv);
   /// o and lse.
@@ -76,14 +81,16 @@ class Builder {
   ValueId embed(std::string name, ValueId tokens, ValueId table);
   ValueId embed_grad(ValueId dx, ValueId tokens, ValueId table);
   /// Cross entropy, summed over the tokens of all ranks that split them: partial over their axes.
-  ValueId token_loss(ValueId logits, ValueId labels, std::int64_t vocabulary);
+  /// `keeps_normalized`: by way of the log-softmax, a tensor as large as the logits.
+  ValueId token_loss(ValueId logits, ValueId labels, std::int64_t vocabulary,
+                     bool keeps_normalized = false);
   ValueId token_loss_grad(const Ids& dloss_logits_labels_max_sumexp, std::int64_t vocabulary);
   ValueId squared_norm(ValueId x);
   ValueId clip_factor(ValueId squared_norm, double max_norm);
   /// weight, m, v after the step.
   Ids adam(const Ids& weight_m_v_gradient_t_factor, const Adam&);
   /// A whole ring attention as a region with its own backward: o and lse.
-  Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&, const Mask& = {});
+  Ids attend_ring(ValueId q, ValueId k, ValueId v, const Ring&, const Attend& = {});
 
   /// Steps between begin and end are computed again before their gradient; what they read is kept, what they
   /// make is not.  `keep_gathered`: weights the recomputation gathers serve the gradient too.
@@ -93,6 +100,9 @@ class Builder {
   /// A gathered value that the backward uses as it is instead of gathering it again.
   void keep(ValueId v) { kept_.push_back(v); }
   const std::vector<ValueId>& kept() const { return kept_; }
+
+  /// `value` is freed no sooner than `with`.
+  void hold(ValueId value, ValueId with) { program_.holds_.push_back({value, with}); }
 
   void phase(Phase p) { phase_ = p; }
   /// What is written next belongs to this layer, which stands for `times` equal ones, and to a tile
@@ -114,7 +124,7 @@ class Builder {
   struct RingRegion {
     std::size_t first, last;  ///< steps [first, last)
     Ring ring;
-    Mask mask;
+    Attend how;
     ValueId q, k, v, k_last, v_last, o, lse;
     DType dtype;
   };

@@ -98,7 +98,7 @@ Ids Builder::shift(const Ids& values, Axis axis, int by) {
   return out;
 }
 
-Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, const Mask& mask) {
+Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, const Attend& how) {
   for (const ValueId x : {q, k, v})
     if (const Dim& L = *type(x).find(DimName::L);
         std::ranges::find(L.over, ring.axis, &Cut::axis) == L.over.end())
@@ -119,13 +119,13 @@ Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, cons
   for (int hops = 0; hops < n; ++hops) {
     const Ids here = kv;  // the next block is on its way while this one is used
     if (hops + 1 < n) kv = shift(here, ring.axis, 1);
-    const Ids block = attend(q, here[0], here[1], {mask, ring.axis, hops});
+    const Ids block = attend(q, here[0], here[1], {how.mask, ring.axis, hops, how.kernel});
     sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]}
                     : merge({sum[0], sum[1], block[0], block[1]});
   }
   const ValueId o = cast(sum[0], dtype);
   rings_.push_back(
-      {first, program_.steps_.size(), ring, mask, q, k, v, kv[0], kv[1], o, sum[1], dtype});
+      {first, program_.steps_.size(), ring, how, q, k, v, kv[0], kv[1], o, sum[1], dtype});
   return {o, sum[1]};
 }
 

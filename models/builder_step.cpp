@@ -76,7 +76,8 @@ ValueId Builder::embed_grad(ValueId dx, ValueId tokens, ValueId table) {
   return push(EmbedGrad{}, {dx, tokens}, "d" + value(table).name, t);
 }
 
-ValueId Builder::token_loss(ValueId logits, ValueId labels, std::int64_t vocabulary) {
+ValueId Builder::token_loss(ValueId logits, ValueId labels, std::int64_t vocabulary,
+                            bool keeps_normalized) {
   need_settled("loss", {logits, labels});
   if (type(labels).dims[1] != *type(logits).find(DimName::L))
     refuse("loss", labels, "expected the labels to lie as the logits; move them");
@@ -87,9 +88,15 @@ ValueId Builder::token_loss(ValueId logits, ValueId labels, std::int64_t vocabul
   most.maximum = !row.partial.empty();
   const ValueId max = move(push(RowMax{vocabulary}, {logits}, "max", most), settled);
   const ValueId sum = move(push(SumExp{vocabulary}, {logits, max}, "sumexp", row), settled);
-  const ValueId picked = move(push(Pick{}, {logits, labels}, "picked", row), settled);
   const Type loss{DType::f32, {}, {}, cut_axes(settled, {DimName::b, DimName::L})};
-  return push(TokenLoss{vocabulary}, {logits, labels, max, sum, picked}, "loss", loss);
+  if (!keeps_normalized) {
+    const ValueId picked = move(push(Pick{}, {logits, labels}, "picked", row), settled);
+    return push(TokenLoss{vocabulary}, {logits, labels, max, sum, picked}, "loss", loss);
+  }
+  const Type t = type(logits);
+  const ValueId logp = push(LogSoftmax{}, {logits, max, sum}, "logp", t);
+  const ValueId chosen = move(push(Pick{}, {logp, labels}, "picked", row), settled);
+  return push(TokenLoss{vocabulary}, {logp, labels, chosen}, "loss", loss);
 }
 
 ValueId Builder::token_loss_grad(const Ids& in, std::int64_t vocabulary) {

@@ -1,6 +1,6 @@
 // models/catalog.h -- strategies by name, and the small language that composes them.
 //
-//     expression = half [ "|" half ]          attention and residual stream | MLP; one half serves both
+//     expression = half [ "|" half [ "|" half ] ]   attention and residual stream | MLP | ends; the last serves the rest
 //     half       = term { "*" term }          joined axes, the slowest links first
 //     term       = name [ "(" axis { "," axis } ")" ]
 //     name       = row [ "_zigzag" | "_stripes" ] [ "_zero3" | "_zero2" | "_zero1" | "_ddp" | "_gradop" ]

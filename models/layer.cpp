@@ -18,9 +18,9 @@ void differentiate_into(Builder& b, Layer& layer, const LayerOptions& options) {
     return finish_gradient(b, *std::ranges::find(layer.weights, weight, &Parameter::stored),
                            gradient, options);
   };
-  const std::vector<ValueId> d =
-      differentiate(b, {0, b.program().steps().size()}, {{layer.y, layer.dy}}, wanted,
-                    {options.recompute, true, options.reduction, finish});
+  const std::vector<ValueId> d = differentiate(
+      b, {0, b.program().steps().size()}, {{layer.y, layer.dy}}, wanted,
+      {options.recompute, true, options.reduction, options.kernels.results_held, finish});
   b.output(layer.dx = d[0]);
   for (std::size_t j = 0; j < layer.weights.size(); ++j) b.output(layer.weights[j].grad = d[j + 1]);
 }

@@ -3,6 +3,7 @@
 // Everything that prices, plans or runs a layer reads this program; a whole step has many (models/step.h).
 #pragma once
 
+#include "models/kernels.h"
 #include "models/parameter.h"
 #include "models/recompute.h"
 
@@ -21,6 +22,7 @@ struct LayerOptions {
   std::optional<DType> reduction = {};  ///< in which they are summed over ranks, else as they come
   bool unrolled = true;     ///< every tile written out; else the first, a steady one, the last
   bool accumulate = false;  ///< add to the gradients of micro-batches before
+  Kernels kernels = {};     ///< what the implementation keeps
 };
 
 /// A layer and how it is laid out and worked through.

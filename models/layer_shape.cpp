@@ -10,13 +10,17 @@ const char* name_of(Norm norm) {
 }
 
 const char* name_of(Act act) {
-  constexpr std::array names{"swiglu", "geglu", "gelu"};
+  constexpr std::array names{"swiglu", "geglu", "gelu", "silu"};
   return names[static_cast<std::size_t>(act)];
 }
 
 const char* title_of(Act act) {
-  constexpr std::array titles{"SwiGLU", "GeGLU", "GELU"};
+  constexpr std::array titles{"SwiGLU", "GeGLU", "GELU", "SiLU"};
   return titles[static_cast<std::size_t>(act)];
+}
+
+bool is_gated(Act act) {
+  return act == Act::swiglu || act == Act::geglu;
 }
 
 LayerShape with_tokens(LayerShape shape, std::int64_t L) {

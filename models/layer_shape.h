@@ -12,7 +12,9 @@
 namespace ithaca {
 
 enum class Norm : std::uint8_t { rms, layer };
-enum class Act : std::uint8_t { swiglu, geglu, gelu };  ///< geglu: gated with tanh-GELU (gemma)
+/// geglu: gated with tanh-GELU (gemma); silu: the activation of swiglu alone.
+enum class Act : std::uint8_t { swiglu, geglu, gelu, silu };
+bool is_gated(Act);
 
 /// As model files spell them: "rms", "swiglu".
 const char* name_of(Norm);
@@ -36,7 +38,7 @@ struct LayerShape {
   std::int64_t h() const { return k * g; }
   std::int64_t a() const { return k * g * e; }
   std::int64_t c() const { return k * e; }
-  std::int64_t gates() const { return act == Act::gelu ? 1 : 2; }  ///< up-projections of [d, i]
+  std::int64_t gates() const { return is_gated(act) ? 2 : 1; }  ///< up-projections of [d, i]
 };
 
 /// The shape with L tokens a sample.  InputError with key "--seq" when its mask is a list of documents of another

@@ -62,9 +62,24 @@ class LayerWriter {
   };
   ValueId norm(const char* name, ValueId x, const Gain& g) {
     Ids in{x, w_.row(g.gain, {dim(g.over)}, uncut(g.row))};
+    if (o_.kernels.norm_elements > 0) check_indexed(name, x);
     const bool layer_norm = n_.norm == Norm::layer && g.over == d;
+    if (o_.kernels.norm_copies && !layer_norm) return norm_by_steps(name, x, in[1]);
     if (layer_norm) in.push_back(w_.row(g.shift, {dim(g.over)}, uncut(g.row)));
     return b_.normalize(name, layer_norm ? Norm::layer : Norm::rms, in);
+  }
+  ValueId norm_by_steps(const char* name, ValueId x, ValueId gain) {
+    const ValueId wide = b_.cast(x, DType::f32);
+    const ValueId unit = b_.cast(b_.normalize(name, Norm::rms, {wide}), b_.type(x).dtype);
+    return b_.multiply(name, unit, gain);
+  }
+  void check_indexed(const char* name, ValueId x) const {
+    const std::int64_t elements = local_elements(b_.type(x), b_.program().mesh());
+    if (elements > o_.kernels.norm_elements)
+      throw TypeError(name,
+                      fmt::format("expected at most {} elements on a rank, which the norm of this "
+                                  "implementation indexes, got {}, use more ranks",
+                                  o_.kernels.norm_elements, elements));
   }
   static WeightRow uncut(WeightRow row) {
     row.cut.clear();
@@ -79,20 +94,32 @@ class LayerWriter {
       qkv[0] = norm("q", qkv[0], {"q_norm", "", e, t.weights});
       qkv[1] = norm("k", qkv[1], {"k_norm", "", e, t.weights});
     }
-    for (std::size_t j = 0; n_.rope && j < 2; ++j)
-      qkv[j] = b_.rope(j == 0 ? "q" : "k", qkv[j], n_.rope_theta);
+    const Ids projected = qkv;
+    if (n_.rope) rotate(qkv);
+    if (n_.fused_qkv && o_.kernels.packed_views)
+      for (std::size_t j = 0; j < 2; ++j) b_.hold(projected[j], projected[2]);
     const ValueId q = b_.move(qkv[0], t.q), key = b_.move(qkv[1], t.kv), v = b_.move(qkv[2], t.kv);
     if (t.keep_kv) {
       b_.keep(key);
       b_.keep(v);
     }
-    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring, n_.mask)
-                             : b_.attend(q, key, v, {n_.mask, {}, -1});
+    const Attend how{n_.mask, {}, -1, o_.kernels.attention};
+    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring, how) : b_.attend(q, key, v, how);
     const ValueId o = b_.move(o_lse[0], t.context);
     const ValueId wo = w_.matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
     const ValueId attn = b_.einsum("attn", o, wo, {b, L, d});
     return leave(attn, n_.o_bias ? "bo" : nullptr,
                  {"norm1_post", "norm1_post_shift", d, t.weights});
+  }
+
+  void rotate(Ids& qkv) {
+    const ValueId table =
+        o_.kernels.rotation_tables ? b_.rotation_table(qkv[0], n_.rope_theta) : no_value;
+    for (std::size_t j = 0; j < 2; ++j) {
+      Ids in{qkv[j]};
+      if (table != no_value) in.push_back(table);
+      qkv[j] = b_.rope(j == 0 ? "q" : "k", in, {n_.rope_theta, false});
+    }
   }
 
   Ids packed_qkv(ValueId x1) {
@@ -130,14 +157,21 @@ class LayerWriter {
                  {"norm2_post", "norm2_post_shift", d, t.weights});
   }
 
-  /// Weights of the MLP: up and its bias, down; made when first asked for, so that each is gathered where it is used.
+  /// Weights of the MLP, made when first asked for, so that each is gathered where it is used.  Gate and up are one
+  /// matrix, or two.
   struct MlpWeights {
-    ValueId up = no_value, bias = no_value, down = no_value;
+    ValueId gate = no_value, gate_bias = no_value, up = no_value, bias = no_value, down = no_value;
   };
+  bool packs_gate() const { return n_.gates() == 2 && !o_.kernels.gate_apart; }
+  bool has_gate_apart() const { return n_.gates() == 2 && o_.kernels.gate_apart; }
   void need_up(MlpWeights& w) {
     if (w.up != no_value) return;
     const WeightRow& row = s_.mlp.weights;
-    const bool gated = n_.gates() == 2;
+    if (has_gate_apart()) {
+      w.gate = w_.matrix("w_gate", {dim(d), dim(i)}, row);
+      if (n_.mlp_bias) w.gate_bias = w_.row("b_gate", {dim(i)}, row);
+    }
+    const bool gated = packs_gate();
     w.up = gated ? w_.matrix("w_up", {dim(d), dim(m), dim(i)}, row)
                  : w_.matrix("w_up", {dim(d), dim(i)}, row);
     if (n_.mlp_bias)
@@ -149,12 +183,19 @@ class LayerWriter {
 
   ValueId products(ValueId x2, MlpWeights w) {
     need_up(w);
-    ValueId up = n_.gates() == 2 ? b_.einsum("up", x2, w.up, {b, L, m, i})
-                                 : b_.einsum("up", x2, w.up, {b, L, i});
+    ValueId up = packs_gate() ? b_.einsum("up", x2, w.up, {b, L, m, i})
+                              : b_.einsum("up", x2, w.up, {b, L, i});
     if (n_.mlp_bias) up = b_.bias("up", up, w.bias);
-    const ValueId act = b_.activate("act", n_.act, up);
+    const ValueId act = has_gate_apart() ? gated(x2, w, up) : b_.activate("act", n_.act, up);
     need_down(w);
     return b_.einsum("mlp", act, w.down, {b, L, d});
+  }
+
+  ValueId gated(ValueId x2, const MlpWeights& w, ValueId up) {
+    ValueId gate = b_.einsum("gate", x2, w.gate, {b, L, i});
+    if (n_.mlp_bias) gate = b_.bias("gate", gate, w.gate_bias);
+    const Act kind = n_.act == Act::swiglu ? Act::silu : Act::gelu;
+    return b_.multiply("act", b_.activate("gate", kind, gate), up);
   }
 
   /// Tile by tile, each computed again for its gradient: only one tile's inner activations ever live.
@@ -213,6 +254,10 @@ WeightRow real(WeightRow row, const Mesh& mesh) {
   return row;
 }
 
+MlpTable real(const MlpTable& table, const Mesh& mesh) {
+  return {real(table.in, mesh), real(table.weights, mesh)};
+}
+
 }  // namespace
 
 std::vector<Tile> tiles_of(std::int64_t tokens, std::int64_t tiles, bool unrolled) {
@@ -255,7 +300,8 @@ Strategy real(const Strategy& s, const Mesh& mesh) {
   return {real(s.residual, mesh),
           {real(t.in, mesh), real(t.q, mesh), real(t.kv, mesh), real(t.context, mesh),
            real(t.weights, mesh), walks ? t.ring : std::nullopt, t.keep_kv},
-          {real(s.mlp.in, mesh), real(s.mlp.weights, mesh)}};
+          real(s.mlp, mesh),
+          s.ends ? std::optional(real(*s.ends, mesh)) : std::nullopt};
 }
 
 void check_sizes(const LayerShape& n, const Mesh& mesh) {

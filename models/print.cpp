@@ -34,6 +34,7 @@ std::string parameters_text(const Program& p, const Op& op) {
             [](const Rope& rope) {
               return fmt::format(" theta={}{}", rope.theta, rope.inverse ? " inverse" : "");
             },
+            [](const RotationTable& table) { return fmt::format(" theta={}", table.theta); },
             [&](const Attend& attend) { return attention_text(p, attend); },
             [&](const AttendGrad& attend) { return attention_text(p, attend); },
             [&](const Shift& shift) {

@@ -6,32 +6,89 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <vector>
 
 namespace ithaca {
 namespace {
 
+// DeepSpeed's defaults: runtime/zero/config.py, stage3_max_live_parameters, stage3_prefetch_bucket_size,
+// reduce_bucket_size.  Ulysses adds a sequence group and a sequence-data group to the world's (utils/groups.py).
+constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000, 3};
+
+constexpr Kernels flash2() {
+  Kernels k;
+  k.attention = AttentionKernel::flash2;
+  return k;
+}
+constexpr Kernels transformers() {
+  Kernels k = flash2();
+  k.norm_copies = k.gate_apart = k.results_held = true;
+  k.logits = LogitsKernel::copies;
+  return k;
+}
+/// transformers before 4.45 with projections packed by hand, its own loss kernel.
+constexpr Kernels odysseus() {
+  Kernels k = transformers();
+  k.packed_views = k.rotation_tables = true;
+  k.results_held = false;
+  k.logits = LogitsKernel::wide;
+  return k;
+}
+constexpr Kernels liger(AttentionKernel attention, std::int64_t norm_elements) {
+  Kernels k;
+  k.results_held = true;
+  k.attention = attention;
+  k.norm_elements = norm_elements;
+  return k;
+}
+
 constexpr std::array all{
-    Profile{"reference",
-            "every sum goes straight to where it is wanted, in the type it has",
-            "arXiv 1910.02054",
-            false,
-            {}},
-    Profile{"deepspeed",
-            "ZeRO-1 and ZeRO-2 all-reduce buckets of gradients, each rank keeps its part",
-            "github.com/deepspeedai/DeepSpeed, runtime/zero/stage_1_and_2.py, "
-            "use_multi_rank_bucket_allreduce",
-            true,
-            {}},
+    Profile{.name = "reference",
+            .sentence = "fused kernels, every sum straight to where it is wanted, in its own type",
+            .source = "arXiv 1910.02054"},
+    Profile{.name = "deepspeed",
+            .sentence = "ZeRO-1 and ZeRO-2 all-reduce buckets of gradients, each rank keeps its "
+                        "part; ZeRO-3 holds up to a billion gathered weights",
+            .source = "github.com/deepspeedai/DeepSpeed, runtime/zero/stage_1_and_2.py, "
+                      "use_multi_rank_bucket_allreduce",
+            .all_reduce_gradients = true,
+            .kernels = flash2(),
+            .buffers = deepspeed_buffers},
+    Profile{.name = "megatron",
+            .sentence = "the distributed optimizer reduce-scatters gradients in f32",
+            .source = "github.com/NVIDIA/Megatron-LM, training/arguments.py, "
+                      "accumulate_allreduce_grads_in_fp32",
+            .reduction = DType::f32,
+            .kernels = flash2()},
+    Profile{.name = "fsdp2",
+            .sentence = "gradients are reduce-scattered in their own type",
+            .source = "pytorch.org, fully_shard, MixedPrecisionPolicy.reduce_dtype",
+            .kernels = flash2()},
+    Profile{.name = "hf-deepspeed",
+            .sentence = "Hugging Face layers in eager mode under DeepSpeed",
+            .source = "github.com/huggingface/transformers v4.51.3, models/llama/modeling_llama.py",
+            .all_reduce_gradients = true,
+            .kernels = transformers(),
+            .buffers = deepspeed_buffers},
     Profile{
-        "megatron", "the distributed optimizer reduce-scatters gradients in f32",
-        "github.com/NVIDIA/Megatron-LM, training/arguments.py, accumulate_allreduce_grads_in_fp32",
-        false, DType::f32},
-    Profile{"fsdp2",
-            "gradients are reduce-scattered in their own type",
-            "pytorch.org, fully_shard, MixedPrecisionPolicy.reduce_dtype",
-            false,
-            {}}};
+        .name = "hf-liger-deepspeed",
+        .sentence = "Hugging Face layers with Liger kernels and FlashAttention 3 under DeepSpeed",
+        .source = "github.com/linkedin/Liger-Kernel v0.6.1, ops/rms_norm.py, ops/swiglu.py",
+        .all_reduce_gradients = true,
+        .kernels = liger(AttentionKernel::flash3, 0),
+        .buffers = deepspeed_buffers},
+    Profile{.name = "hf-liger-0.5-deepspeed",
+            .sentence = "the same with FlashAttention 2 and Liger before 0.6.1, whose norms index "
+                        "with 32 bits",
+            .source = "github.com/linkedin/Liger-Kernel issue 803 and pull request 804",
+            .all_reduce_gradients = true,
+            .kernels = liger(AttentionKernel::flash2, (std::int64_t{1} << 31) - 1),
+            .buffers = deepspeed_buffers},
+    Profile{.name = "hf-fsdp1",
+            .sentence = "Hugging Face layers in eager mode, packed projections, FSDP",
+            .source = "github.com/feifeibear/Odysseus-Transformer, train.py, decoder/",
+            .kernels = odysseus()}};
 
 }  // namespace
 
@@ -44,13 +101,13 @@ const Profile& find_profile(std::string_view name) {
   if (it != all.end()) return *it;
   std::vector<std::string> names;
   for (const Profile& p : all) names.emplace_back(p.name);
-  throw InputError("--profile",
-                   fmt::format("expected one of reference, deepspeed, megatron and fsdp2, got {}{}",
-                               in_quotes(name), did_you_mean(name, names)));
+  throw InputError("--profile", fmt::format("expected one of {}, got {}{}", fmt::join(names, ", "),
+                                            in_quotes(name), did_you_mean(name, names)));
 }
 
 Strategy with_profile(Strategy s, const Profile& profile) {
   s.attention.weights.all_reduce = s.mlp.weights.all_reduce = profile.all_reduce_gradients;
+  if (s.ends) s.ends->weights.all_reduce = profile.all_reduce_gradients;
   return s;
 }
 

@@ -16,16 +16,18 @@ const char* name_of(Phase phase) {
 }
 
 const char* name_of(const Op& op) {
-  constexpr std::array names{"einsum",       "add",        "bias",
-                             "bias_grad",    "norm",       "norm_grad",
-                             "act",          "act_grad",   "rope",
-                             "split_qkv",    "join_qkv",   "attend",
-                             "attend_grad",  "merge",      "cast",
-                             "move",         "shift",      "slice",
-                             "put",          "copy",       "embed",
-                             "embed_grad",   "row_max",    "sum_exp",
-                             "pick",         "token_loss", "token_loss_grad",
-                             "squared_norm", "clip",       "adam"};
+  constexpr std::array names{"einsum",       "add",           "bias",
+                             "bias_grad",    "norm",          "norm_grad",
+                             "act",          "act_grad",      "rope",
+                             "split_qkv",    "join_qkv",      "attend",
+                             "attend_grad",  "merge",         "cast",
+                             "move",         "shift",         "slice",
+                             "put",          "copy",          "embed",
+                             "embed_grad",   "row_max",       "sum_exp",
+                             "pick",         "token_loss",    "token_loss_grad",
+                             "squared_norm", "clip",          "adam",
+                             "multiply",     "multiply_grad", "rotation_table",
+                             "log_softmax"};
   static_assert(names.size() == std::variant_size_v<Op>);
   return names[op.index()];
 }

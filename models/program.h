@@ -4,6 +4,7 @@
 // or devices.  Builder makes it (and checks its types); print, count, memory, time and run read it.
 #pragma once
 
+#include "models/kernels.h"
 #include "models/layer_shape.h"
 #include "models/type.h"
 
@@ -25,26 +26,32 @@ match(F...) -> match<F...>;
 
 // ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
 
-struct Einsum {};    ///< a, b -> y; contracts the dims both have and y lacks
-struct Add {};       ///< a, b -> a + b, in the dtype of a
-struct Bias {};      ///< x, bias -> x + bias on the trailing dims
-struct BiasGrad {};  ///< dy -> sum of dy over the dims the bias lacks
+struct Einsum {};        ///< a, b -> y; contracts the dims both have and y lacks
+struct Add {};           ///< a, b -> a + b, in the dtype of a
+struct Bias {};          ///< x, bias -> x + bias on the trailing dims
+struct BiasGrad {};      ///< dy -> sum of dy over the dims the bias lacks
+struct Multiply {};      ///< x, factor -> x times factor on the trailing dims, perhaps all
+struct MultiplyGrad {};  ///< dy, x -> dfactor: dy times x, summed over the dims the factor lacks
 struct Normalize {
   Norm kind;
-};  ///< x, gain [, shift] -> rows of the gain's dims, normalized
+};  ///< x [, gain [, shift]] -> rows of the gain's dims, else of the last, normalized
 struct NormalizeGrad {
   Norm kind;
-};  ///< dy, x, gain -> dx, dgain [, dshift]
+};  ///< dy, x [, gain] -> dx [, dgain [, dshift]]
 struct Activate {
   Act kind;
 };  ///< up -> act(up); gated kinds drop the dim m
 struct ActivateGrad {
   Act kind;
 };  ///< dy, up -> dup
+/// x [, table] -> x turned by its position, or back (the adjoint); with a table it says the angles.
 struct Rope {
   double theta;
   bool inverse;
-};                   ///< x -> x turned by its position, or back (the adjoint)
+};
+struct RotationTable {
+  double theta;
+};                   ///< -> [L m e]: cosine (m = 0) and sine of each token's angles
 struct SplitQkv {};  ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
 struct JoinQkv {};   ///< dq, dk, dv -> packed
 /// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
@@ -53,11 +60,13 @@ struct Attend {
   Mask mask = {};
   Axis ring = {};
   int hops = -1;
+  AttentionKernel kernel = AttentionKernel::tiled;
 };
 struct AttendGrad {
   Mask mask = {};
   Axis ring = {};
   int hops = -1;
+  AttentionKernel kernel = AttentionKernel::tiled;
 };                ///< q,k,v,o,lse,do -> dq,dk,dv
 struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys
 struct Cast {};   ///< x -> x in the dtype of the result
@@ -94,12 +103,15 @@ struct SumExp {
 struct Pick {};  ///< logits, labels -> the logit of the label, f32
 /// logits, labels, max, sumexp, picked -> the sum over tokens of max + log(sumexp) - picked.  All but the logits count
 /// as constants: together they are the cross entropy, whose gradient TokenLossGrad takes at once.
+/// From normalized logits: logp, labels, picked.
 struct TokenLoss {
   std::int64_t vocabulary;
 };
 struct TokenLossGrad {
   std::int64_t vocabulary;
-};  ///< dloss, logits, labels, max, sumexp -> dlogits
+};  ///< dloss, logits, labels, max, sumexp -> dlogits; or dloss, logp, labels
+/// logits, max, sumexp -> logits - max - log(sumexp).  Its cotangent is that of the logits, as TokenLossGrad gives it.
+struct LogSoftmax {};
 
 // The update, once a step.
 
@@ -113,10 +125,11 @@ struct Adam {
   double rate, beta1, beta2, epsilon, decay;
 };
 
-using Op = std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate,
-                        ActivateGrad, Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast,
-                        Move, Shift, Slice, Put, Copy, Embed, EmbedGrad, RowMax, SumExp, Pick,
-                        TokenLoss, TokenLossGrad, SquaredNorm, ClipFactor, Adam>;
+using Op =
+    std::variant<Einsum, Add, Bias, BiasGrad, Normalize, NormalizeGrad, Activate, ActivateGrad,
+                 Rope, SplitQkv, JoinQkv, Attend, AttendGrad, Merge, Cast, Move, Shift, Slice, Put,
+                 Copy, Embed, EmbedGrad, RowMax, SumExp, Pick, TokenLoss, TokenLossGrad,
+                 SquaredNorm, ClipFactor, Adam, Multiply, MultiplyGrad, RotationTable, LogSoftmax>;
 
 // ---- Values and steps ------------------------------------------------------------------------------------
 
@@ -158,6 +171,11 @@ class Program {
   /// Values given from outside, and values whoever runs the program wants to keep.
   const std::vector<ValueId>& inputs() const { return inputs_; }
   const std::vector<ValueId>& outputs() const { return outputs_; }
+  /// Values an implementation frees no sooner than another.
+  struct Hold {
+    ValueId value, with;
+  };
+  const std::vector<Hold>& holds() const { return holds_; }
 
  private:
   friend class Builder;
@@ -167,6 +185,7 @@ class Program {
   std::vector<Value> values_;
   std::vector<Step> steps_;
   std::vector<ValueId> inputs_, outputs_;
+  std::vector<Hold> holds_;
 };
 
 /// The same program with every value in one dtype: what a run in that precision executes.

@@ -22,9 +22,10 @@ class StepWriter {
       check_sizes(run.shape, mesh);
       runs_.push_back({run.shape, real(run.strategy, mesh), run.times});
     }
-    const MlpTable& mlp = runs_.back().strategy.mlp;
-    lie_ = mlp.in;
-    row_ = mlp.weights;
+    const Strategy& last = runs_.back().strategy;
+    const MlpTable& ends = last.ends ? *last.ends : last.mlp;
+    lie_ = ends.in;
+    row_ = ends.weights;
     for (Placement& p : row_.cut)
       if (p.dim == i) p.dim = v;
   }
@@ -140,9 +141,7 @@ class StepWriter {
     const ValueId xs = whole ? x : b_.slice(x, run);
     const ValueId labels = whole ? step_.labels : b_.slice(step_.labels, run);
     const std::size_t first = b_.program().steps().size();
-    ValueId logits = b_.einsum("logits", xs, table, {b, L, v});
-    if (o_.f32_logits) logits = b_.cast(logits, DType::f32);
-    const ValueId loss = b_.token_loss(logits, labels, n_.vocabulary);
+    const ValueId loss = loss_of(b_.einsum("logits", xs, table, {b, L, v}), labels);
     all.loss = all.loss == no_value ? loss : b_.add("loss", all.loss, loss);
     if (!o_.layer.backward) return;
     BackwardOptions as_it_comes;
@@ -158,6 +157,20 @@ class StepWriter {
     b_.role(all.dtable, Role::weight_gradient);
   }
 
+  ValueId loss_of(ValueId logits, ValueId labels) {
+    const bool copies = o_.layer.kernels.logits == LogitsKernel::copies;
+    const bool widens = o_.layer.kernels.logits != LogitsKernel::fused;
+    const ValueId wide = widens ? b_.cast(logits, DType::f32) : logits;
+    const ValueId loss = b_.token_loss(wide, labels, n_.vocabulary, copies);
+    if (widens && !copies) b_.hold(logits, wide);
+    if (copies) {
+      const ValueId logp = b_.program().steps().back().in[0];
+      b_.hold(logits, logp);
+      b_.hold(wide, logp);
+    }
+    return loss;
+  }
+
   /// The backward of the first `end` steps.
   void differentiate_to(std::size_t end, const Seeds& seeds) {
     std::vector<ValueId> wanted;
@@ -167,7 +180,8 @@ class StepWriter {
       return finish_gradient(b_, parameter(weight), gradient, o_.layer);
     };
     const std::vector<ValueId> d = differentiate(
-        b_, {0, end}, seeds, wanted, {o_.layer.recompute, true, o_.layer.reduction, finish});
+        b_, {0, end}, seeds, wanted,
+        {o_.layer.recompute, true, o_.layer.reduction, o_.layer.kernels.results_held, finish});
     for (std::size_t j = 0; j < wanted.size(); ++j) b_.output(parameter(wanted[j]).grad = d[j]);
   }
   Parameter& parameter(ValueId stored) {

@@ -1,7 +1,7 @@
 // models/step.h -- a whole micro-batch of a model as one program: embedding, layers, cross entropy, and back.
 //
-// The ends are token-wise products like the MLP: they lie as its table says, the vocabulary cut where the
-// intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from outside, one
+// The ends are token-wise products like the MLP: they lie as its table says or have one of their own, the vocabulary cut
+// where the intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from outside, one
 // over the valid tokens of the whole optimizer step, so that every reduction is a sum.  The head is differentiated as
 // it goes, tile by tile: logits of one tile are all that ever live (as fused linear cross entropy does).
 // Equal layers are written three times, the second standing for all but the first and the last, unless the program
@@ -31,7 +31,6 @@ struct StepShape {
 struct StepOptions {
   LayerOptions layer;
   std::int64_t loss_tiles = 1;  ///< runs of tokens the head works through
-  bool f32_logits = false;      ///< logits are cast to f32 before the loss, as transformers does
   bool offload = false;         ///< inputs of recomputed layers wait in host memory
   bool unrolled = false;        ///< every layer written out: to run it
   /// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's

@@ -16,11 +16,12 @@ Strategy operator*(const Strategy& a, const Strategy& b) {
   return {a.residual + b.residual,
           {x.in + y.in, x.q + y.q, x.kv + y.kv, x.context + y.context, x.weights + y.weights,
            x.ring ? x.ring : y.ring, x.keep_kv || y.keep_kv},
-          {a.mlp.in + b.mlp.in, a.mlp.weights + b.mlp.weights}};
+          {a.mlp.in + b.mlp.in, a.mlp.weights + b.mlp.weights},
+          {}};
 }
 
 Strategy operator|(const Strategy& a, const Strategy& b) {
-  return {a.residual, a.attention, b.mlp};
+  return {a.residual, a.attention, b.mlp, b.ends};
 }
 
 Layout over(DimName dim, const AxisList& axes, Deal deal) {
@@ -35,7 +36,7 @@ Layout heads(const HeadAxes& axes) {
 
 Strategy everywhere(DimName dim, const AxisList& axes, const WeightRow& weights, Deal deal) {
   const Layout lie = over(dim, axes, deal);
-  return {lie, {lie, lie, lie, lie, weights, {}, false}, {lie, weights}};
+  return {lie, {lie, lie, lie, lie, weights, {}, false}, {lie, weights}, {}};
 }
 
 }  // namespace ithaca

@@ -58,11 +58,13 @@ struct Strategy {
   Layout residual;  ///< the stream between halves and layers
   AttentionTable attention;
   MlpTable mlp;
+  /// Embedding, final norm and head; as the MLP when absent, the vocabulary cut where its intermediate dimension is.
+  std::optional<MlpTable> ends = {};
 };
 
 /// Joins tables on different axes; a's axes are major.
 Strategy operator*(const Strategy& a, const Strategy& b);
-/// Attention and residual stream of a, MLP of b.
+/// Attention and residual stream of a, MLP and ends of b.
 Strategy operator|(const Strategy& a, const Strategy& b);
 
 /// `dim` sharded over axes, major first.

@@ -217,7 +217,24 @@ bool chunks_are_contiguous(const Type& whole, const Type& part, const Mesh& mesh
   return false;
 }
 
+namespace {
+
+std::int64_t kernel_bytes(const Program& p, const Step& step, AttentionKernel kernel) {
+  if (kernel == AttentionKernel::tiled) return 0;
+  const Type &q = p.type(step.in[0]), &k = p.type(step.in[1]);
+  const std::int64_t dq = local_elements(q, p.mesh()), dk = local_elements(k, p.mesh());
+  const std::int64_t group = local_size(*q.find(DimName::g), p.mesh());
+  const std::int64_t sums = dq * bytes_of(DType::f32);
+  if (group == 1) return sums;
+  return kernel == AttentionKernel::flash2 ? sums + 2 * group * dk * bytes_of(k.dtype)
+                                           : sums + 2 * dk * bytes_of(DType::f32);
+}
+
+}  // namespace
+
 Scratch scratch_of(const Program& p, const Step& step) {
+  if (const auto* const grad = std::get_if<AttendGrad>(&step.op))
+    return {0, 0, kernel_bytes(p, step, grad->kernel)};
   if (!std::holds_alternative<Move>(step.op)) return {};
   const Traffic t = traffic_of(p, step);
   const Type &from = p.type(step.in[0]), &to = p.type(step.out[0]);
@@ -227,13 +244,13 @@ Scratch scratch_of(const Program& p, const Step& step) {
     case Wire::send_recv:
       return {};
     case Wire::all_gather:
-      return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all};
+      return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all, 0};
     case Wire::reduce_scatter:
-      return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0};
+      return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0, 0};
     case Wire::all_reduce:
-      return {all, 0};
+      return {all, 0, 0};
     case Wire::all_to_all:
-      return {all, all};
+      return {all, all, 0};
   }
   return {};
 }

@@ -37,11 +37,12 @@ struct Traffic {
 Traffic traffic_of(const Type& from, const Type& to, const Mesh&);
 Traffic traffic_of(const Program&, const Step&);
 
-/// Memory a move needs beside operand and result while it runs: chunks laid out for peers, chunks received.
-/// A gather or scatter whose chunks lie in the whole value one after another needs none.
+/// Memory a step needs beside operands and results while it runs.  A move: chunks laid out for peers, chunks received;
+/// a gather or scatter whose chunks lie in the whole value one after another needs none.  Attention's backward: see
+/// AttentionKernel.
 struct Scratch {
-  std::int64_t send_bytes = 0, receive_bytes = 0;
-  std::int64_t bytes() const { return send_bytes + receive_bytes; }
+  std::int64_t send_bytes = 0, receive_bytes = 0, kernel_bytes = 0;
+  std::int64_t bytes() const { return send_bytes + receive_bytes + kernel_bytes; }
 };
 Scratch scratch_of(const Program&, const Step&);
 /// Whether the n chunks that `whole` is cut into by the type `part` follow one another in memory, unpadded.

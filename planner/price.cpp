@@ -26,6 +26,8 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   options.layer.recompute = recompute;
   options.layer.dtype = job.recipe.weight;
   options.layer.gradient = job.recipe.gradient;
+  options.layer.reduction = job.profile.reduction;
+  options.layer.kernels = job.profile.kernels;
   options.layer.accumulate = job.micro_batches > 1;
   options.layer.mlp_tiles =
       levers.mlp_tiles > 0 ? levers.mlp_tiles : divide_up(tokens, job.shape.d);
@@ -40,7 +42,9 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
 Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& recompute) {
   LayerOptions options;
   options.recompute = recompute;
-  return layer_program(job.shape, arrangement.strategy, arrangement.mesh, options);
+  options.kernels = job.profile.kernels;
+  return layer_program(job.shape, with_profile(arrangement.strategy, job.profile), arrangement.mesh,
+                       options);
 }
 
 StepShape step_shape(const Job& job, const Strategy& strategy) {
@@ -57,9 +61,11 @@ StepShape step_shape(const Job& job, const Strategy& strategy) {
 }
 
 StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+  const Strategy strategy = with_profile(at.strategy, job.profile);
   StepPrograms step{
-      micro_batch(step_shape(job, at.strategy), at.mesh, step_options(job, at, recompute)), {}};
+      micro_batch(step_shape(job, strategy), at.mesh, step_options(job, at, recompute)), {}};
   UpdateOptions update;
+  update.reduction = job.profile.reduction;
   update.recipe = job.recipe;
   update.on_host = job.levers.optimizer_offload;
   step.update = update_program(step.micro.program, step.micro.parameters, update);
@@ -76,9 +82,10 @@ bool Need::fits_host(const Cluster& cluster) const {
   return host_bytes_per_node(cluster) <= cluster.host_memory_bytes;
 }
 
-Need need_of(const StepPrograms& step) {
+Need need_of(const Job& job, const StepPrograms& step) {
   return {step_memory(step.micro, step.update),
-          overheads(count(step.micro.program) + count(step.update.program)),
+          overheads(count(step.micro.program) + count(step.update.program), step.micro,
+                    job.profile.buffers),
           step.micro.program.mesh().ranks()};
 }
 
@@ -90,7 +97,7 @@ PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& me
   p.update = count(settle_program(layer));
   const StepPrograms step = step_of(job, p.arrangement, recompute);
   p.step = job.micro_batches * count(step.micro.program) + count(step.update.program);
-  p.need = need_of(step);
+  p.need = need_of(job, step);
   p.time = step_time(step.micro, step.update, {job.micro_batches, job.overlap},
                      ClusterCost(job.cluster));
   return p;

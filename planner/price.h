@@ -3,6 +3,7 @@
 
 #include "models/catalog.h"
 #include "models/model_spec.h"
+#include "models/profile.h"
 #include "sim/count.h"
 #include "sim/overheads.h"
 #include "sim/step.h"
@@ -36,6 +37,7 @@ struct Job {
   Recipe recipe = recipes().front();
   std::int64_t micro_batches = 1;  ///< of one optimizer step
   Levers levers = {};
+  Profile profile = profiles().front();  ///< of the implementation that is priced
 };
 
 /// What a step takes of a GPU and of its host.
@@ -76,6 +78,6 @@ struct StepPrograms {
   Update update;
 };
 StepPrograms step_of(const Job&, const Arrangement&, const Recompute&);
-Need need_of(const StepPrograms&);
+Need need_of(const Job&, const StepPrograms&);
 
 }  // namespace ithaca

@@ -176,12 +176,16 @@ int reused_operand(const Program& p, const Step& step, std::size_t result) {
           match{[](const Add&) { return true; }, [](const Bias&) { return true; },
                 [](const Rope&) { return true; }, [](const Normalize&) { return true; },
                 [](const NormalizeGrad&) { return true; }, [](const ActivateGrad&) { return true; },
+                [](const Multiply&) { return true; }, [](const LogSoftmax&) { return true; },
                 [](const Cast&) { return true; }, [&](const Put&) { return step.in.size() == 2; },
                 [](const auto&) { return false; }},
           step.op);
-  const int operand = static_cast<int>(result);
-  const bool fits = same_bytes(p, step.in[result], step.out[result]);
-  return first_operand && fits ? operand : -1;
+  if (!first_operand) return -1;
+  // The gradient of a gated activation is as large as what it was computed from.
+  const bool second =
+      std::holds_alternative<ActivateGrad>(step.op) && !same_bytes(p, step.in[0], step.out[0]);
+  const std::size_t operand = second ? 1 : result;
+  return same_bytes(p, step.in[operand], step.out[result]) ? static_cast<int>(operand) : -1;
 }
 
 std::vector<Lifetime> lifetimes(const Program& p) {
@@ -196,6 +200,8 @@ std::vector<Lifetime> lifetimes(const Program& p) {
     if ((p[v].role == Role::weight && !replaces_inputs(p)) || life[v].dies < 0)
       life[v].dies = steps;
   for (const ValueId v : p.outputs()) life[v].dies = steps;
+  for (const Program::Hold& hold : p.holds())
+    life[hold.value].dies = std::max(life[hold.value].dies, life[hold.with].dies);
   for (std::int64_t i = 0; i < steps; ++i) {
     const Step& s = p.steps()[static_cast<std::size_t>(i)];
     for (std::size_t r = 0; r < s.out.size(); ++r) {

@@ -20,7 +20,7 @@ struct Slope {
 
 template <class T>
 Slope<T> slope_of(Act kind) {
-  if (kind == Act::swiglu) return {T{1}, T{0}};
+  if (kind == Act::swiglu || kind == Act::silu) return {T{1}, T{0}};
   const T linear = static_cast<T>(2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi);
   return {linear, static_cast<T>(0.044715) * linear};
 }
@@ -57,7 +57,7 @@ Gates layout(const Call<T>& call, const Type& up, const Type& y) {
 template <class T>
 void compute(const Activate& op, const Call<T>& call) {
   const auto [outer, inner] = layout(call, call.in_type(0), call.out_type(0));
-  const bool gated = op.kind != Act::gelu;
+  const bool gated = is_gated(op.kind);
   const Slope<T> z = slope_of<T>(op.kind);
   for (std::int64_t row = 0; row < outer; ++row)
     for (std::int64_t j = 0; j < inner; j += block_elements) {
@@ -73,7 +73,7 @@ void compute(const Activate& op, const Call<T>& call) {
 template <class T>
 void compute(const ActivateGrad& op, const Call<T>& call) {
   const auto [outer, inner] = layout(call, call.in_type(1), call.in_type(0));
-  const bool gated = op.kind != Act::gelu;
+  const bool gated = is_gated(op.kind);
   const Slope<T> z = slope_of<T>(op.kind);
   for (std::int64_t row = 0; row < outer; ++row)
     for (std::int64_t j = 0; j < inner; j += block_elements) {
@@ -82,9 +82,12 @@ void compute(const ActivateGrad& op, const Call<T>& call) {
       const In<T> x(call.in(1) + at, n), dy(call.in(0) + row * inner + j, n);
       const Block<T> s = sigmoid(z, x);
       auto dx = vector(call.out(0) + at, n);
-      if (gated) vector(call.out(0) + at + inner, n) = dy * x * s;
-      dx = dy * derivative(z, x, s);
-      if (gated) dx *= vector(call.in(1) + at + inner, n);
+      Block<T> slope = derivative(z, x, s);
+      if (gated) {  // the result may lie where gate and up do
+        slope *= vector(call.in(1) + at + inner, n);
+        vector(call.out(0) + at + inner, n) = dy * x * s;
+      }
+      dx = dy * slope;
     }
 }
 

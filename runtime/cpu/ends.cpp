@@ -82,11 +82,22 @@ void compute(const Pick&, const Call<T>& call) {
 }
 
 template <class T>
+void compute(const LogSoftmax&, const Call<T>& call) {
+  const std::int64_t n = call.size(call.in_type(0), DimName::v);
+  for (std::int64_t row = 0; row < call.elements(call.in_type(1)); ++row)
+    vector(call.out(0) + row * n, n) =
+        vector(call.in(0) + row * n, n) - (call.in(1)[row] + std::log(call.in(2)[row]));
+}
+
+template <class T>
 void compute(const TokenLoss& op, const Call<T>& call) {
+  const bool normalized = call.step.in.size() == 3;
   double loss = 0;
   for (std::int64_t row = 0; row < call.elements(call.in_type(1)); ++row)
     if (counts(call.ids(1)[row], op.vocabulary))
-      loss += static_cast<double>(call.in(2)[row] + std::log(call.in(3)[row]) - call.in(4)[row]);
+      loss += static_cast<double>(normalized ? -call.in(2)[row]
+                                             : call.in(2)[row] + std::log(call.in(3)[row]) -
+                                                   call.in(4)[row]);
   call.out(0)[0] = static_cast<T>(loss);
 }
 
@@ -94,6 +105,7 @@ template <class T>
 void compute(const TokenLossGrad& op, const Call<T>& call) {
   const Entries columns = entries_of(call, call.in_type(1), op.vocabulary);
   const T dloss = call.in(0)[0];
+  const bool normalized = call.step.in.size() == 3;
   for (std::int64_t row = 0; row < call.elements(call.in_type(2)); ++row) {
     const std::int64_t label = call.ids(2)[row];
     auto d = vector(call.out(0) + row * columns.count, columns.count);
@@ -102,8 +114,8 @@ void compute(const TokenLossGrad& op, const Call<T>& call) {
       d.setZero();
       continue;
     }
-    d.head(columns.known) =
-        (logits.head(columns.known) - call.in(3)[row]).exp() * (dloss / call.in(4)[row]);
+    const T max = normalized ? T{0} : call.in(3)[row], sum = normalized ? T{1} : call.in(4)[row];
+    d.head(columns.known) = (logits.head(columns.known) - max).exp() * (dloss / sum);
     d.tail(columns.count - columns.known).setZero();
     if (columns.holds(label)) d[label - columns.first] -= dloss;
   }
@@ -119,6 +131,8 @@ template void compute(const SumExp&, const Call<float>&);
 template void compute(const SumExp&, const Call<double>&);
 template void compute(const Pick&, const Call<float>&);
 template void compute(const Pick&, const Call<double>&);
+template void compute(const LogSoftmax&, const Call<float>&);
+template void compute(const LogSoftmax&, const Call<double>&);
 template void compute(const TokenLoss&, const Call<float>&);
 template void compute(const TokenLoss&, const Call<double>&);
 template void compute(const TokenLossGrad&, const Call<float>&);

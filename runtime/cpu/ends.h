@@ -16,6 +16,8 @@ void compute(const SumExp&, const Call<T>&);
 template <class T>
 void compute(const Pick&, const Call<T>&);
 template <class T>
+void compute(const LogSoftmax&, const Call<T>&);
+template <class T>
 void compute(const TokenLoss&, const Call<T>&);
 template <class T>
 void compute(const TokenLossGrad&, const Call<T>&);

@@ -11,5 +11,8 @@ namespace ithaca {
 /// x [b L .. e] -> y, each token turned by its position, or back; y may be x.
 template <class T>
 void compute(const Rope&, const Call<T>&);
+/// -> table [L 2 e]
+template <class T>
+void compute(const RotationTable&, const Call<T>&);
 
 }  // namespace ithaca

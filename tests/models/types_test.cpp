@@ -225,7 +225,9 @@ TEST(Activate, RefusesAGatedOneWithoutGates) {
 TEST(Rope, RefusesAHeadThatIsCut) {
   Hand h;
   const ValueId q = h.heads("q", {}, {}, {{t}});
-  EXPECT_EQ(message_of([&] { h.b.rope("q", q, 1e4); }),
+  EXPECT_EQ(message_of([&] {
+              h.b.rope("q", {q}, {1e4, false});
+            }),
             "q: q bf16[b=1, L=16, k=4, g=1, e=8/t]: expected all of dim e on each rank, got a "
             "shard; gather it "
             "first");

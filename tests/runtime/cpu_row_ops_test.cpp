@@ -223,17 +223,23 @@ TEST(CpuRope, TurnsEveryHeadByThePositionOfItsToken) {
         t.dims[1] = {L, 12, {{r, deal}}};
         if (!grouped) t.dims.erase(t.dims.begin() + 3);
         const Program p = one_step(
-            {t}, [](Builder& w, const Ids& in) { w.rope("y", in[0], 500.0); }, mesh);
+            {t},
+            [](Builder& w, const Ids& in) {
+              w.rope("y", {in[0]}, {500.0, false});
+            },
+            mesh);
         const Tensors got = interpret(p, random_inputs(p, 3), rank);
         expect_close(got[1], rope_reference(t, mesh, rank, got[0], 500.0));
       }
 }
 
 TEST(CpuRope, IsUndoneByItsInverseAndWorksInPlace) {
-  const Program turn =
-      one_step({heads()}, [](Builder& w, const Ids& in) { w.rope("y", in[0], 1e4); });
-  const Program back =
-      one_step({heads()}, [](Builder& w, const Ids& in) { w.rope("y", in[0], 1e4, true); });
+  const Program turn = one_step({heads()}, [](Builder& w, const Ids& in) {
+    w.rope("y", {in[0]}, {1e4, false});
+  });
+  const Program back = one_step({heads()}, [](Builder& w, const Ids& in) {
+    w.rope("y", {in[0]}, {1e4, true});
+  });
   const Tensors got = interpret(turn, random_inputs(turn, 3));
   expect_close(interpret(back, Tensors{got[1], {}})[1], got[0]);
   expect_same_in_place(turn, 0);

@@ -1,0 +1,12 @@
+#include "models/kernels.h"
+
+#include <array>
+
+namespace ithaca {
+
+const char* name_of(AttentionKernel kernel) {
+  constexpr std::array names{"tiled", "flash2", "flash3"};
+  return names[static_cast<std::size_t>(kernel)];
+}
+
+}  // namespace ithaca

@@ -1,0 +1,44 @@
+// models/kernels.h -- what an implementation's kernels make and keep beyond what the mathematics needs.
+//
+// The layer is the same; an implementation writes it in more steps (a cast of its own, a product of its own) or keeps
+// values longer.  Which one does what is data: models/profile.h.
+#pragma once
+
+#include <cstdint>
+
+namespace ithaca {
+
+/// How attention's backward works beside its operands and results.
+///   tiled:  nothing beyond tiles (this project's CPU kernel)
+///   flash2: dq summed in f32; dk and dv of every query head, summed over the group afterwards
+///           (Dao-AILab/flash-attention v2.7.4, csrc/flash_attn/flash_api.cpp, mha_bwd: dq_accum, dk_expanded)
+///   flash3: dq summed in f32; with grouped queries dk and dv too (hopper/flash_api.cpp, mha_bwd: dk_accum)
+enum class AttentionKernel : std::uint8_t { tiled, flash2, flash3 };
+const char* name_of(AttentionKernel);
+
+/// What the loss makes of logits.
+///   fused:  nothing beside them; their gradient takes their place
+///   wide:   an f32 copy beside them, from which the loss is taken (transformers before 4.45, LlamaForCausalLM.forward)
+///   copies: logits, f32 copy and log-softmax all stay (transformers, ForCausalLMLoss, with torch's cross_entropy)
+enum class LogitsKernel : std::uint8_t { fused, wide, copies };
+
+struct Kernels {
+  /// An RMS norm casts to f32, keeps that copy and the normalized rows in the weights' type, and multiplies by its gain
+  /// in a step of its own (transformers, LlamaRMSNorm.forward).
+  bool norm_copies = false;
+  /// Gate and up are two products; act(gate) is kept beside its product with up (transformers, LlamaMLP.forward).
+  bool gate_apart = false;
+  /// Packed q, k and v are views: the packed buffer lives as long as v does.
+  bool packed_views = false;
+  /// Cosines and sines are made anew in every layer and kept (transformers before 4.45, LlamaRotaryEmbedding).
+  bool rotation_tables = false;
+  LogitsKernel logits = LogitsKernel::fused;
+  /// The result of a recomputed layer and its cotangent stay until the layer's backward is done (torch.utils.checkpoint,
+  /// CheckpointFunction.backward: `outputs`, `args`).
+  bool results_held = false;
+  AttentionKernel attention = AttentionKernel::tiled;
+  /// Elements of the largest tensor a norm can index; 0: any.
+  std::int64_t norm_elements = 0;
+};
+
+}  // namespace ithaca

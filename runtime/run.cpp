@@ -75,6 +75,7 @@ class Execution {
     for (const Step& s : p_.steps())
       for (const ValueId v : s.in) ++uses[v];
     for (const ValueId v : p_.outputs()) ++uses[v];
+    for (const Program::Hold& hold : p_.holds()) ++uses[hold.value];
     const auto end = static_cast<std::int64_t>(p_.steps().size());
     for (const ValueId v : p_.inputs()) uses[v] += plan_.lifetime[v].dies == end ? 1 : 0;
     return uses;
@@ -120,7 +121,8 @@ class Execution {
     ledger_.give_back(plan_.scratch[i], scratch_bytes);
     for (const ValueId v : s.in) use(v);
     for (const ValueId v : s.out)
-      if (uses_left_[v] == 0) give_back(v);
+      if (uses_left_[v] == 0) end(v);
+    for (const ValueId v : std::exchange(taken_over_, {})) let_go(v);
   }
 
   /// A value that takes over the buffer of an operand takes it from the operand, which is then
@@ -131,11 +133,21 @@ class Execution {
       require(uses_left_[source] == 1, "a buffer is taken over that is still in use");
       give_back(source);
       uses_left_[source] = 0;
+      taken_over_.push_back(source);
     }
     ledger_of(v).take(plan_.offset[v], bytes(v));
   }
   void use(ValueId v) {
-    if (uses_left_[v] > 0 && --uses_left_[v] == 0) give_back(v);
+    if (uses_left_[v] > 0 && --uses_left_[v] == 0) end(v);
+  }
+  void end(ValueId v) {
+    give_back(v);
+    let_go(v);
+  }
+  /// What was held as long as v was.
+  void let_go(ValueId v) {
+    for (const Program::Hold& hold : p_.holds())
+      if (hold.with == v) use(hold.value);
   }
   void give_back(ValueId v) { ledger_of(v).give_back(plan_.offset[v], bytes(v)); }
 
@@ -194,6 +206,7 @@ class Execution {
   std::vector<std::byte> host_;
   Ledger ledger_, host_ledger_;
   std::vector<int> uses_left_;
+  Ids taken_over_;  ///< in this step
   std::vector<std::int64_t> sent_before_;
   std::vector<Device::Event> done_;  ///< by step
   RankResult result_;

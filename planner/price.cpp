@@ -56,9 +56,11 @@ StepShape step_shape(const Job& job, const Strategy& strategy) {
   return shape;
 }
 
-StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
-  StepPrograms step{
-      micro_batch(step_shape(job, at.strategy), at.mesh, step_options(job, at, recompute)), {}};
+StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute,
+                     bool unrolled) {
+  StepOptions options = step_options(job, at, recompute);
+  options.unrolled = unrolled;
+  StepPrograms step{micro_batch(step_shape(job, at.strategy), at.mesh, options), {}};
   UpdateOptions update;
   update.recipe = job.recipe;
   update.on_host = job.levers.optimizer_offload;

@@ -217,18 +217,17 @@ bool CachingAllocator::reserve(std::int64_t bytes) {
 /// Frees the smallest oversize block that suffices, or the largest ones until they do together.
 bool CachingAllocator::release_oversize(std::int64_t bytes) {
   if (policy_.max_split_bytes == 0 || policy_.expandable) return false;
-  const std::int64_t wanted = std::max(bytes, policy_.max_split_bytes);
   auto& free = pool(bytes <= small_limit).free;
-  if (const auto it = free.lower_bound({wanted, 0}); it != free.end()) {
+  if (const auto it = free.lower_bound({bytes, 0}); it != free.end()) {  // else it had been used
     release(blocks_.find(it->second));
     return true;
   }
   std::int64_t released = 0;
-  while (released < wanted && !free.empty() && free.rbegin()->first >= policy_.max_split_bytes) {
+  while (released < bytes && !free.empty() && free.rbegin()->first >= policy_.max_split_bytes) {
     released += free.rbegin()->first;
     release(blocks_.find(free.rbegin()->second));
   }
-  return released >= wanted;
+  return released >= bytes;
 }
 
 void CachingAllocator::release_cached() {

@@ -108,6 +108,7 @@ class Replay {
       const UpdateSlot& slot = update_.slots[i];
       const bool from_master = slot.stored.in == no_value;  // written over the old weight
       hand_over(kept_[i].stored, at, from_master ? slot.stored.out : slot.stored.in);
+      require(slot.grad == no_value || kept_[i].grad != none, "a gradient waits for its update");
       hand_over(kept_[i].grad, at, slot.grad);
       hand_over(kept_[i].master, at, slot.master.in);
       hand_over(kept_[i].m, at, slot.m.in);

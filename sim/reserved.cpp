@@ -130,7 +130,9 @@ class Replay {
     if (v != no_value) at[v] = std::exchange(kept, none);
   }
   static void take_back(Address& kept, Buffers& at, ValueId v) {
-    if (v != no_value && kept == none) kept = std::exchange(at[v], none);
+    if (v == no_value) return;
+    require(kept == none, "what comes back was handed over");
+    kept = std::exchange(at[v], none);
   }
 
   void run(const Lives& lives, Buffers& at) {

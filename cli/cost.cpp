@@ -4,6 +4,7 @@
 #include "cli/verb.h"
 #include "models/error.h"
 #include "planner/plan_file.h"
+#include "planner/reserved.h"
 #include "planner/waterfall.h"
 #include "reports/closed_forms.h"
 #include "reports/format.h"
@@ -23,12 +24,19 @@ struct Cost {
   PricedStrategy priced;
   AttentionLoad attention;  ///< one layer
   std::vector<LeverEffect> levers;
+  std::optional<Reserved> reserved;
 };
+
+Json reserved_json(const std::optional<Reserved>& r) {
+  if (!r) return nullptr;
+  return {{"default", r->segments.peak_bytes}, {"expandable_segments", r->expandable.peak_bytes}};
+}
 
 Json memory_json(const Cost& c) {
   const Overheads& o = c.priced.need.overheads;
   return {{"peak_bytes", c.priced.peak_bytes()},
           {"tensor_bytes", c.priced.need.memory.peak_bytes},
+          {"reserved_bytes", reserved_json(c.reserved)},
           {"by_role", by_role_json(c.priced.need.memory.by_role)},
           {"overheads",
            {{"context_bytes", o.context_bytes},
@@ -97,6 +105,12 @@ std::string memory_text(const Cost& c) {
   add("overhead: communicators", c.priced.need.overheads.communicator_bytes);
   add("overhead: all-to-all", c.priced.need.overheads.all_to_all_bytes);
   add("peak", c.priced.peak_bytes());
+  if (c.reserved) {
+    add("tensors reserved, default", c.reserved->segments.peak_bytes);
+    add("tensors reserved, expandable", c.reserved->expandable.peak_bytes);
+  } else {
+    table.add({"tensors reserved", "not replayed", "", ""});
+  }
   add("capacity", c.job.cluster.gpu.memory_bytes);
   return table.text(2);
 }
@@ -200,7 +214,8 @@ class CostVerb : public Verb {
     if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus, job.shape);
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
     const Layer layer = layer_of(job, priced.arrangement, recompute);
-    const Cost cost{job, priced, attention_load(layer.program), waterfall(job, o_.strategy, mesh)};
+    const Cost cost{job, priced, attention_load(layer.program), waterfall(job, o_.strategy, mesh),
+                    reserved(job, priced.arrangement, recompute)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());

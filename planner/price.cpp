@@ -60,10 +60,12 @@ StepShape step_shape(const Job& job, const Strategy& strategy) {
   return shape;
 }
 
-StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute,
+                     bool unrolled) {
   const Strategy strategy = with_profile(at.strategy, job.profile);
-  StepPrograms step{
-      micro_batch(step_shape(job, strategy), at.mesh, step_options(job, at, recompute)), {}};
+  StepOptions options = step_options(job, at, recompute);
+  options.unrolled = unrolled;
+  StepPrograms step{micro_batch(step_shape(job, strategy), at.mesh, options), {}};
   UpdateOptions update;
   update.reduction = job.profile.reduction;
   update.recipe = job.recipe;

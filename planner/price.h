@@ -72,12 +72,12 @@ StepShape step_shape(const Job&, const Strategy&);
 Layer layer_of(const Job&, const Arrangement&, const Recompute&);
 /// What the levers come to for a micro-batch of the job.
 StepOptions step_options(const Job&, const Arrangement&, const Recompute&);
-/// The programs of the whole step.
+/// The programs of the whole step; equal layers and tiles each by itself when `unrolled`.
 struct StepPrograms {
   MicroBatch micro;
   Update update;
 };
-StepPrograms step_of(const Job&, const Arrangement&, const Recompute&);
+StepPrograms step_of(const Job&, const Arrangement&, const Recompute&, bool unrolled = false);
 Need need_of(const Job&, const StepPrograms&);
 
 }  // namespace ithaca

@@ -89,6 +89,8 @@ TEST(Cost, JsonHasTheContractsKeys) {
   for (const auto& [what, bytes] : memory.at("overheads").items()) sum += bytes.get<std::int64_t>();
   EXPECT_EQ(sum, memory.at("peak_bytes").get<std::int64_t>());
   EXPECT_TRUE(memory.at("capacity_bytes").is_number_integer());
+  for (const char* const policy : {"default", "expandable_segments"})
+    EXPECT_GE(memory.at("reserved_bytes").at(policy), memory.at("tensor_bytes")) << policy;
   for (const char* const key :
        {"step_s", "compute_s", "exposed_comm_s", "micro_batch_s", "update_s"})
     EXPECT_TRUE(json.at("time").at(key).is_number()) << key;

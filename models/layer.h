@@ -22,7 +22,8 @@ struct LayerOptions {
   std::optional<DType> reduction = {};  ///< in which they are summed over ranks, else as they come
   bool unrolled = true;     ///< every tile written out; else the first, a steady one, the last
   bool accumulate = false;  ///< add to the gradients of micro-batches before
-  Kernels kernels = {};     ///< what the implementation keeps
+  bool gradients_on_host = false;  ///< those that need no further reduction go there as they come
+  Kernels kernels = {};            ///< what the implementation keeps
 };
 
 /// A layer and how it is laid out and worked through.

@@ -32,6 +32,7 @@ class Rewriter {
         {Copy{to_host}, {v}, {made}, beside.phase, beside.layer, beside.times});
     return made;
   }
+  void place_on_host(ValueId input) { program_.values_[input].on_host = true; }
   Program program() && { return std::move(program_); }
 
  private:

@@ -3,6 +3,7 @@
 #include "models/backward.h"
 #include "models/error.h"
 #include "models/layer_writer.h"
+#include "models/passes/fetch.h"
 #include "models/passes/offload.h"
 
 #include <algorithm>
@@ -207,6 +208,12 @@ MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptio
   require(shape.vocabulary >= 0 && !shape.runs.empty(), "a step has layers");
   MicroBatch step = StepWriter(shape, mesh, options).write();
   if (options.offload) step.program = offload(std::move(step.program), step.layer_inputs);
+  if (options.weights_on_host) {
+    std::vector<ValueId> matrices;
+    for (const Parameter& p : step.parameters)
+      if (step.program.type(p.stored).dims.size() > 1) matrices.push_back(p.stored);
+    step.program = fetch(std::move(step.program), matrices);
+  }
   return step;
 }
 

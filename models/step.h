@@ -32,7 +32,9 @@ struct StepOptions {
   LayerOptions layer;
   std::int64_t loss_tiles = 1;  ///< runs of tokens the head works through
   bool offload = false;         ///< inputs of recomputed layers wait in host memory
-  bool unrolled = false;        ///< every layer written out: to run it
+  bool weights_on_host =
+      false;              ///< matrices lie there and come before forward and backward use them
+  bool unrolled = false;  ///< every layer written out: to run it
   /// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's
   /// make-vocab-size-divisible-by).
   std::int64_t vocabulary_multiple = 128;

@@ -43,10 +43,14 @@ class UpdateWriter {
     if (p.grad == no_value) return no_value;
     const Value& grad = p_[p.grad];
     const ValueId g = b_.input(grad.name, grad.type, Role::weight_gradient);
+    if (grad.on_host) b_.place_on_host(g);
     update_.slots[i].grad = g;
     const bool travels = !grad.type.partial.empty();
-    const ValueId sent = travels && o_.reduction ? b_.cast(g, *o_.reduction) : g;
-    return reduce_gradient(b_, sent, state_type(p_, p), p.row);
+    Type state = state_type(p_, p);
+    state.dtype = grad.type.dtype;
+    const ValueId here = grad.type == state ? g : on_device(g);
+    const ValueId sent = travels && o_.reduction ? b_.cast(here, *o_.reduction) : here;
+    return reduce_gradient(b_, sent, state, p.row);
   }
 
   /// The factor that keeps the norm of all gradients together within bounds; 1 without clipping.
@@ -57,7 +61,11 @@ class UpdateWriter {
       const ValueId g = gradients[i];
       if (g == no_value) continue;
       b_.layer(-1, parameters_[i].times);
-      const ValueId square = b_.squared_norm(g);
+      ValueId square = b_.squared_norm(g);
+      if (b_.value(g).on_host) {
+        b_.place_on_host(square);
+        square = b_.copy(square, false);
+      }
       const auto same = [&](ValueId v) { return b_.type(v) == b_.type(square); };
       const auto it = std::ranges::find_if(sums, same);
       if (it == sums.end())
@@ -89,19 +97,19 @@ class UpdateWriter {
     UpdateSlot& s = update_.slots[i];
     b_.layer(-1, parameters_[i].times);
     const Type stored = p_.type(parameters_[i].stored);
+    const bool waits = p_[parameters_[i].stored].on_host;
     ValueId weight = no_value;
     if (o_.recipe.master) {
       weight = s.master.in = state(".master", i, DType::f32);
     } else {
       s.stored.in = b_.input(name_of(i), stored, Role::weight);
-      weight = b_.move(s.stored.in, state_type(p_, parameters_[i]));
+      if (waits) b_.place_on_host(s.stored.in);
+      weight = b_.move(on_device(s.stored.in), state_type(p_, parameters_[i]));
     }
     s.m.in = state(".m", i, o_.recipe.moments);
     s.v.in = state(".v", i, o_.recipe.moments);
-    if (o_.on_host) {
-      gradient = b_.copy(gradient, true);
-      if (!o_.recipe.master) weight = b_.copy(weight, true);
-    }
+    gradient = o_.on_host ? on_host(gradient) : on_device(gradient);
+    if (o_.on_host) weight = on_host(weight);
     Ids in{weight, s.m.in, s.v.in, gradient, update_.t};
     if (factor != no_value) in.push_back(factor);
     const Ids out = b_.adam(in, o_.adam);
@@ -110,9 +118,13 @@ class UpdateWriter {
     keep(s.v, out[2]);
     if (o_.recipe.master) keep(s.master, out[0]);
     ValueId used = b_.cast(out[0], stored.dtype);
-    if (o_.on_host) used = b_.copy(used, false);
-    keep(s.stored, b_.move(used, stored));
+    if (o_.on_host) b_.place_on_host(used);
+    if (!waits || b_.type(used) != stored) used = b_.move(on_device(used), stored);
+    keep(s.stored, waits ? on_host(used) : used);
   }
+
+  ValueId on_host(ValueId v) { return b_.value(v).on_host ? v : b_.copy(v, true); }
+  ValueId on_device(ValueId v) { return b_.value(v).on_host ? b_.copy(v, false) : v; }
 
   const Program& p_;
   std::span<const Parameter> parameters_;
@@ -148,11 +160,15 @@ ValueId finish_gradient(Builder& b, Parameter& p, ValueId gradient, const LayerO
     gradient = b.move(whole, shard);
   }
   if (options.gradient) gradient = b.cast(gradient, *options.gradient);
+  const bool on_host = options.gradients_on_host && b.type(gradient).partial.empty();
+  if (on_host) gradient = b.copy(gradient, true);
   b.role(gradient, Role::weight_gradient);
   if (options.accumulate) {
     p.sum = b.input(b.value(gradient).name, b.type(gradient), Role::weight_gradient);
+    if (on_host) b.place_on_host(p.sum);
     gradient = b.add(b.value(gradient).name, p.sum, gradient);
     b.role(gradient, Role::weight_gradient);
+    if (on_host) b.place_on_host(gradient);
   }
   return gradient;
 }

@@ -36,6 +36,8 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
           ? levers.loss_tiles
           : std::max<std::int64_t>(1, divide_up(tokens * job.vocabulary, tile_logits));
   options.offload = levers.offload && recompute.full;
+  options.layer.gradients_on_host = levers.optimizer_offload;
+  options.weights_on_host = levers.weights_offload;
   return options;
 }
 

@@ -10,12 +10,12 @@ constexpr std::int64_t first_communicator_bytes = 1'600'000'000;
 constexpr std::int64_t next_communicator_bytes = (6'000'000'000 - first_communicator_bytes) / 2;
 constexpr std::int64_t all_to_all_bytes = 3'280'000'000;
 
-/// Bytes of what is sharded at rest and gathered for use, as it is used; at most `elements` of it.
+/// Bytes of what is sharded or on the host at rest and gathered for use, as it is used; at most `elements` of it.
 std::int64_t gathered_bytes(const MicroBatch& micro, std::int64_t elements) {
   std::int64_t most = 0, bytes_each = 0;
   for (const Parameter& parameter : micro.parameters) {
     const Type& stored = micro.program.type(parameter.stored);
-    if (stored.flat.empty()) continue;
+    if (stored.flat.empty() && !micro.program[parameter.stored].on_host) continue;
     most += parameter.times * whole_elements(stored, micro.program.mesh());
     bytes_each = bytes_of(stored.dtype);
   }
@@ -44,9 +44,9 @@ Overheads overheads(const Count& count, const MicroBatch& micro, const Buffers& 
     groups.insert(axes);
     if (event.wire == Wire::all_to_all) o.all_to_all_bytes = all_to_all_bytes;
   }
-  if (groups.empty()) return o;
   const auto communicators = std::max<std::int64_t>(std::ssize(groups), buffers.communicators);
-  o.communicator_bytes = first_communicator_bytes + (communicators - 1) * next_communicator_bytes;
+  if (!groups.empty())
+    o.communicator_bytes = first_communicator_bytes + (communicators - 1) * next_communicator_bytes;
   o.gathered_bytes = gathered_bytes(micro, buffers.gathered_elements);
   o.bucket_bytes = bucket_bytes(micro, buffers.bucket_elements);
   return o;

@@ -26,13 +26,27 @@ std::int64_t& at(BytesByRole& bytes, MemoryRole role) {
   return bytes[static_cast<std::size_t>(role)];
 }
 
+/// On the device, by role, and on the host.
+struct Held {
+  BytesByRole device{};
+  std::int64_t host = 0;
+};
+Held operator+(const Held& a, const Held& b) {
+  return {a.device + b.device, a.host + b.host};
+}
+Held operator-(const Held& a, const Held& b) {
+  return {a.device - b.device, a.host - b.host};
+}
+Held operator*(std::int64_t n, const Held& a) {
+  return {n * a.device, n * a.host};
+}
+
 /// Layers left out between a steady copy and the next: how many, and where the two lie in the program.
 struct Gap {
   std::int64_t layers = 0;
-  std::int64_t forward_begin = -1, forward_end = -1;  ///< steps of the second copy's forward
-  std::int64_t second_back = -1, first_back = -1;     ///< last steps of the copies' backwards
-  BytesByRole saved{}, left{}, kept{};  ///< by one layer: for the backward, by it, all the time
-  std::int64_t host_saved = 0;
+  std::int64_t forward_begin = -1;                 ///< first step of the second copy
+  std::int64_t second_back = -1, first_back = -1;  ///< last steps of the copies' backwards
+  Held saved, left, kept;  ///< by one layer: for the backward, by it, all the time
 };
 
 struct Extent {
@@ -60,38 +74,33 @@ std::vector<Extent> extents_of(const Program& p) {
 }
 
 /// Weights, and gradients of earlier micro-batches, of one copy.
-BytesByRole persistent(const MicroBatch& micro, std::size_t copy) {
-  BytesByRole bytes{};
+Held persistent(const MicroBatch& micro, std::size_t copy) {
+  Held held;
   const Program& p = micro.program;
+  const auto add = [&](ValueId v, MemoryRole role) {
+    (p[v].on_host ? held.host : at(held.device, role)) += local_bytes(p.type(v), p.mesh());
+  };
   for (const Parameter& parameter : micro.parameters) {
     if (parameter.layer != static_cast<int>(copy)) continue;
-    at(bytes, MemoryRole::weights) += local_bytes(p.type(parameter.stored), p.mesh());
-    if (parameter.sum != no_value)
-      at(bytes, MemoryRole::gradients) += local_bytes(p.type(parameter.sum), p.mesh());
+    add(parameter.stored, MemoryRole::weights);
+    if (parameter.sum != no_value) add(parameter.sum, MemoryRole::gradients);
   }
-  return bytes;
+  return held;
 }
 
 std::vector<Gap> gaps_of(const MicroBatch& micro, const MemoryPlan& plan) {
   const std::vector<Extent> copies = extents_of(micro.program);
   std::vector<Gap> gaps;
-  const auto after = [&](std::int64_t step) { return plan.after[static_cast<std::size_t>(step)]; };
+  const auto after = [&](std::int64_t step) {
+    return Held{plan.after[static_cast<std::size_t>(step)],
+                plan.host_after[static_cast<std::size_t>(step)]};
+  };
   for (std::size_t c = 0; c + 1 < copies.size(); ++c) {
     if (copies[c].times == 1) continue;
     const Extent &first = copies[c], &second = copies[c + 1];
-    Gap gap{first.times - 1,
-            second.forward_begin,
-            second.forward_end,
-            second.back_end,
-            first.back_end,
-            {},
-            {},
-            {},
-            0};
+    Gap gap{first.times - 1, second.forward_begin, second.back_end, first.back_end, {}, {}, {}};
     const Extent& before = copies[c - 1];  // a steady copy has one on both sides
     gap.saved = after(first.forward_end) - after(before.forward_end);
-    gap.host_saved = plan.host_after[static_cast<std::size_t>(first.forward_end)] -
-                     plan.host_after[static_cast<std::size_t>(before.forward_end)];
     if (first.back_end >= 0) gap.left = after(first.back_end) - after(second.back_end) + gap.saved;
     gap.kept = persistent(micro, c);
     gaps.push_back(gap);
@@ -99,30 +108,22 @@ std::vector<Gap> gaps_of(const MicroBatch& micro, const MemoryPlan& plan) {
   return gaps;
 }
 
-/// What the layers left out hold while step i runs.
-BytesByRole left_out(const std::vector<Gap>& gaps, std::int64_t i) {
-  BytesByRole bytes{};
-  for (const Gap& gap : gaps) {
-    bytes = bytes + gap.layers * gap.kept;
-    if (i < gap.forward_begin) continue;
-    const bool forward_only = gap.first_back < 0;
-    if (forward_only || i <= gap.second_back)
-      bytes = bytes + gap.layers * (forward_only ? BytesByRole{} : gap.saved);
-    else if (
-        i <=
-        gap.first_back)  // the first copy's backward stands for those of all layers but the last
-      bytes = bytes + gap.layers * (sum(gap.saved) > sum(gap.left) ? gap.saved : gap.left);
-    else
-      bytes = bytes + gap.layers * gap.left;
-  }
-  return bytes;
+/// What one layer left out holds beside what it always does while step i runs.
+Held held_by_one(const Gap& gap, std::int64_t i) {
+  const bool forward_only = gap.first_back < 0;
+  if (i < gap.forward_begin || forward_only) return {};
+  if (i <= gap.second_back) return gap.saved;
+  if (i > gap.first_back) return gap.left;
+  // The first copy's backward stands for those of all layers but the last.
+  return {sum(gap.saved.device) > sum(gap.left.device) ? gap.saved.device : gap.left.device,
+          std::max(gap.saved.host, gap.left.host)};
 }
 
-std::int64_t host_left_out(const std::vector<Gap>& gaps, std::int64_t i) {
-  std::int64_t bytes = 0;
-  for (const Gap& gap : gaps)
-    if (i >= gap.forward_begin && i <= gap.first_back) bytes += gap.layers * gap.host_saved;
-  return bytes;
+/// What the layers left out hold while step i runs.
+Held left_out(const std::vector<Gap>& gaps, std::int64_t i) {
+  Held held;
+  for (const Gap& gap : gaps) held = held + gap.layers * (gap.kept + held_by_one(gap, i));
+  return held;
 }
 
 struct States {
@@ -152,19 +153,28 @@ void take_peak(StepMemory& m, const BytesByRole& bytes, const std::string& where
   m.where = where;
 }
 
+std::int64_t host_given(const Program& p) {
+  std::int64_t bytes = 0;
+  for (const ValueId v : p.inputs())
+    if (p[v].on_host) bytes += local_bytes(p.type(v), p.mesh());
+  return bytes;
+}
+
 /// The update holds all weights and gradients, and the most it needs beside what it is given.
 void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
                 const States& states) {
   if (update.program.steps().empty()) return;
   const MemoryPlan plan = memory(update.program);
   BytesByRole held{};
+  std::int64_t host = states.host;
   for (std::size_t i = 0; i < micro.parameters.size(); ++i) {
     const Parameter& p = micro.parameters[i];
-    const auto bytes = [&](ValueId v) {
-      return p.times * local_bytes(micro.program.type(v), micro.program.mesh());
+    const auto add = [&](ValueId v, MemoryRole role) {
+      (micro.program[v].on_host ? host : at(held, role)) +=
+          p.times * local_bytes(micro.program.type(v), micro.program.mesh());
     };
-    at(held, MemoryRole::weights) += bytes(p.stored);
-    if (p.grad != no_value) at(held, MemoryRole::gradients) += bytes(p.grad);
+    add(p.stored, MemoryRole::weights);
+    if (p.grad != no_value) add(p.grad, MemoryRole::gradients);
   }
   at(held, MemoryRole::optimizer) = states.device;
   std::int64_t given = 0, made = 0, beside = 0;
@@ -187,8 +197,7 @@ void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
   }
   at(held, MemoryRole::communication) += beside;
   take_peak(m, held, describe(update.program, worst));
-  m.host_bytes = std::max(m.host_bytes, states.host + plan.host_peak_bytes -
-                                            (plan.host_live.empty() ? 0 : plan.host_live.front()));
+  m.host_bytes = std::max(m.host_bytes, host + plan.host_peak_bytes - host_given(update.program));
 }
 
 }  // namespace
@@ -200,11 +209,11 @@ StepMemory step_memory(const MicroBatch& micro, const Update& update) {
   StepMemory m;
   for (std::size_t i = 0; i < plan.by_step.size(); ++i) {
     const auto step = static_cast<std::int64_t>(i);
-    BytesByRole now = plan.by_step[i] + left_out(gaps, step);
+    const Held beside = left_out(gaps, step);
+    BytesByRole now = plan.by_step[i] + beside.device;
     at(now, MemoryRole::optimizer) += states.device;
     take_peak(m, now, describe(micro.program, i));
-    m.host_bytes =
-        std::max(m.host_bytes, states.host + plan.host_live[i] + host_left_out(gaps, step));
+    m.host_bytes = std::max(m.host_bytes, states.host + plan.host_live[i] + beside.host);
     if (std::holds_alternative<TokenLoss>(micro.program.steps()[i].op) && m.at_loss_bytes == 0)
       m.at_loss_bytes = sum(now);
   }

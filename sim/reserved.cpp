@@ -108,7 +108,8 @@ class Replay {
       const UpdateSlot& slot = update_.slots[i];
       const bool from_master = slot.stored.in == no_value;  // written over the old weight
       hand_over(kept_[i].stored, at, from_master ? slot.stored.out : slot.stored.in);
-      require(slot.grad == no_value || kept_[i].grad != none, "a gradient waits for its update");
+      require(slot.grad == no_value || kept_[i].grad != none || update_.program[slot.grad].on_host,
+              "a gradient waits for its update");
       hand_over(kept_[i].grad, at, slot.grad);
       hand_over(kept_[i].master, at, slot.master.in);
       hand_over(kept_[i].m, at, slot.m.in);
@@ -143,7 +144,8 @@ class Replay {
       const Step& s = lives.p.steps()[i];
       for (const ValueId v : s.out) make(lives, at, v);
       const Scratch scratch = scratch_of(lives.p, s);
-      std::array held{take(scratch.send_bytes), take(scratch.receive_bytes)};
+      std::array held{take(scratch.send_bytes), take(scratch.receive_bytes),
+                      take(scratch.kernel_bytes)};
       if (std::holds_alternative<TokenLoss>(s.op) && !std::exchange(loss_known, true)) {
         result_.at_loss_bytes = allocator_.reserved().now;
         result_.allocated_at_loss_bytes = allocator_.allocated().now;

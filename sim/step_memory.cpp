@@ -153,11 +153,32 @@ void take_peak(StepMemory& m, const BytesByRole& bytes, const std::string& where
   m.where = where;
 }
 
-std::int64_t host_given(const Program& p) {
+struct Beside {
   std::int64_t bytes = 0;
-  for (const ValueId v : p.inputs())
-    if (p[v].on_host) bytes += local_bytes(p.type(v), p.mesh());
-  return bytes;
+  std::size_t step = 0;
+};
+
+/// The most the update needs in one memory beside what it is given.  New weights made from masters take the place of
+/// the old ones, which are not given and count anyway.
+Beside beside_inputs(const Update& update, const MemoryPlan& plan, bool on_host) {
+  const Program& p = update.program;
+  const auto bytes = [&](ValueId v) {
+    return p[v].on_host == on_host ? local_bytes(p.type(v), p.mesh()) : 0;
+  };
+  std::int64_t given = 0;
+  for (const ValueId v : p.inputs()) given += bytes(v);
+  std::vector<std::int64_t> born(p.steps().size());
+  for (const UpdateSlot& slot : update.slots)
+    if (slot.stored.in == no_value && slot.stored.out != no_value &&
+        plan.lifetime[slot.stored.out].born >= 0)
+      born[static_cast<std::size_t>(plan.lifetime[slot.stored.out].born)] += bytes(slot.stored.out);
+  Beside most;
+  for (std::size_t i = 0; i < born.size(); ++i) {
+    given += born[i];
+    const std::int64_t beside = (on_host ? plan.host_live : plan.live)[i] - given;
+    if (beside > most.bytes) most = {beside, i};
+  }
+  return most;
 }
 
 /// The update holds all weights and gradients, and the most it needs beside what it is given.
@@ -177,27 +198,10 @@ void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
     if (p.grad != no_value) add(p.grad, MemoryRole::gradients);
   }
   at(held, MemoryRole::optimizer) = states.device;
-  std::int64_t given = 0, made = 0, beside = 0;
-  for (const ValueId v : update.program.inputs())
-    if (!update.program[v].on_host)
-      given += local_bytes(update.program.type(v), update.program.mesh());
-  std::vector<std::int64_t> born(update.program.steps().size());
-  for (const UpdateSlot& slot : update.slots)
-    if (slot.stored.in == no_value && slot.stored.out != no_value &&
-        plan.lifetime[slot.stored.out].born >= 0)
-      born[static_cast<std::size_t>(plan.lifetime[slot.stored.out].born)] +=
-          local_bytes(update.program.type(slot.stored.out), update.program.mesh());
-  std::size_t worst = 0;
-  for (std::size_t i = 0; i < plan.live.size(); ++i) {
-    made += born[i];  // in the place of the old weights, which count already
-    if (plan.live[i] - made - given > beside) {
-      beside = plan.live[i] - made - given;
-      worst = i;
-    }
-  }
-  at(held, MemoryRole::communication) += beside;
-  take_peak(m, held, describe(update.program, worst));
-  m.host_bytes = std::max(m.host_bytes, host + plan.host_peak_bytes - host_given(update.program));
+  const Beside device = beside_inputs(update, plan, false);
+  at(held, MemoryRole::communication) += device.bytes;
+  take_peak(m, held, describe(update.program, device.step));
+  m.host_bytes = std::max(m.host_bytes, host + beside_inputs(update, plan, true).bytes);
 }
 
 }  // namespace

@@ -289,6 +289,27 @@ TEST(StepLevers, AnOptimizerOnTheHostCopiesGradientsOutAndWeightsIn) {
     }
 }
 
+/// ZeRO-3: a rank's shard of every matrix comes for the forward and again for the backward, its gradient goes.
+TEST(StepLevers, WeightsOnTheHostComeTwiceAndTheirGradientsGoOnce) {
+  for (const bool recomputed : {false, true}) {
+    Levers levers{
+        {.layer = {.recompute = recomputed, .gradients_on_host = true}, .weights_on_host = true}};
+    levers.update.on_host = true;
+    const OptimizerStep step = step_of({"data_zero3", "p=4"}, levers);
+    const Parameters p = parameters_of(step.micro);
+    const std::int64_t shards = p.matrices + p.tables;
+    const Count micro = count(step.micro.program), update = count(step.update.program);
+    // Tables come once: that of the head is differentiated as it goes; gains stay on the device.
+    EXPECT_EQ(micro.from_host_bytes, 2 * (2 * p.matrices + p.tables) / 4);
+    EXPECT_EQ(micro.to_host_bytes, 2 * shards / 4);
+    EXPECT_EQ(update.to_host_bytes, 2 * p.gains);
+    EXPECT_EQ(update.from_host_bytes, 2 * p.gains);
+    EXPECT_EQ(
+        step.weight_bytes(),
+        step_of({"data_zero3", "p=4"}, {{.layer = {.recompute = recomputed}}}).weight_bytes());
+  }
+}
+
 TEST(StepLevers, NothingIsCopiedToTheHostUnasked) {
   for (const Case& c : step_cases()) {
     const OptimizerStep step = step_of(c, {{.layer = {.recompute = true}}});

@@ -1,4 +1,5 @@
 // A step priced with three copies of equal layers is the step with all layers written out: bytes, memory, time.
+#include "models/profile.h"
 #include "sim/step.h"
 #include "tests/shapes.h"
 
@@ -47,6 +48,14 @@ std::vector<std::pair<std::string, StepOptions>> variants() {
   offload.layer.recompute = true;
   offload.offload = true;
   offload.layer.accumulate = true;
+  StepOptions& host = add("weights and gradients on the host");
+  host.weights_on_host = host.layer.gradients_on_host = true;
+  StepOptions& eager = add("transformers' kernels");
+  eager.layer.recompute = true;
+  eager.layer.mlp_tiles = 3;
+  eager.layer.kernels = find_profile("hf-deepspeed").kernels;
+  StepOptions& packed = add("packed views");
+  packed.layer.kernels = find_profile("hf-fsdp1").kernels;
   StepOptions& f32 = add("f32 gradients");
   f32.layer.gradient = f32.layer.reduction = DType::f32;
   f32.layer.recompute.norm = f32.layer.recompute.act = true;

@@ -28,7 +28,7 @@ enum Lever : std::size_t {
   kind,
   levers
 };
-constexpr std::array<int, levers> choices{7, 5, 4, 2, 2, 2, 2, 2, 2, 2, 2};
+constexpr std::array<int, levers> choices{7, 5, 4, 2, 2, 2, 2, 2, 2, 3, 2};
 using Row = std::array<int, levers>;  ///< -1: not chosen
 using Pair = std::array<int, 4>;      ///< lever, choice, lever, choice
 
@@ -145,7 +145,9 @@ Training training_of(const Row& row, DType dtype) {
   step.layer.mlp_tiles = row[mlp_tiles] == 0 ? 1 : 3;
   step.loss_tiles = row[loss_tiles] == 0 ? 1 : 3;
   t.options.micro_batches = row[micro_batches] == 0 ? 1 : 4;
-  t.options.update.on_host = row[on_host] == 1;
+  // States; states, gradients and matrices.
+  t.options.update.on_host = row[on_host] > 0;
+  step.layer.gradients_on_host = step.weights_on_host = row[on_host] == 2;
   return t;
 }
 
@@ -176,7 +178,7 @@ void expect_one_ranks_losses(DType dtype, int steps, double tolerance) {
     most = std::max(most, off);
     for (const TrainedStep& step : curve) {
       EXPECT_GT(step.sent_bytes, 0);
-      EXPECT_EQ(step.to_host_bytes > 0, row[recompute] == 3 || row[on_host] == 1);
+      EXPECT_EQ(step.to_host_bytes > 0, row[recompute] == 3 || row[on_host] > 0);
     }
     for (const TrainedStep& step : expected)
       EXPECT_TRUE(row[clip] == 0 || step.gradient_norm > 0.05);

@@ -34,6 +34,7 @@ class Differentiator {
 
   std::vector<ValueId> run(const Seeds& seeds, const std::vector<ValueId>& wanted) {
     b_.phase(Phase::backward);
+    find_needed(wanted);
     for (const auto& [v, d] : seeds) give(v, d);
     for (const ValueId v : wanted)
       if (first_reader_[v] == no_value) finish_weight(v);  // nothing is to come
@@ -55,6 +56,15 @@ class Differentiator {
   }
 
  private:
+  /// Values that what is wanted goes into: the others get no cotangent.
+  void find_needed(const std::vector<ValueId>& wanted) {
+    needed_.assign(maker_.size(), false);
+    for (const ValueId v : wanted) needed_[v] = true;
+    for (std::size_t i = first_; i < forward_.size(); ++i)
+      if (std::ranges::any_of(forward_[i].in, [&](ValueId v) { return needed_[v]; }))
+        for (const ValueId v : forward_[i].out) needed_[v] = true;
+  }
+
   /// A weight's gradient is complete when the first step that read it has been gone through.
   void finish_weights(const Step& step, std::size_t index, const std::vector<ValueId>& wanted) {
     for (const ValueId v : step.in)
@@ -140,6 +150,7 @@ class Differentiator {
   // ---- one derivative per operation ----------------------------------------------------------------------
 
   void back(const Move&, const Step& s) {  // the whole calculus of communication
+    if (!needed_[s.in[0]]) return;
     const ValueId d = cotangent_[s.out[0]];
     Type to = dual(b_.type(s.in[0]));
     const AxisList touched = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.out[0]));
@@ -155,16 +166,19 @@ class Differentiator {
     const bool linear = std::ranges::none_of(b_.type(cotangent_[s.out[0]]).partial,
                                              [&](Axis axis) { return contains(busy, axis); });
     const ValueId dy = linear ? cotangent_[s.out[0]] : settle(s.out[0]);
-    const ValueId a = use(s.in[0]), b = use(s.in[1]);
-    give(s.in[0], b_.einsum("d" + b_.value(s.in[0]).name, dy, b, b_.type(s.in[0]).dims));
-    give(s.in[1], b_.einsum("d" + b_.value(s.in[1]).name, a, dy, b_.type(s.in[1]).dims));
+    const ValueId a = needed_[s.in[1]] ? use(s.in[0]) : no_value,
+                  b = needed_[s.in[0]] ? use(s.in[1]) : no_value;
+    if (needed_[s.in[0]])
+      give(s.in[0], b_.einsum("d" + b_.value(s.in[0]).name, dy, b, b_.type(s.in[0]).dims));
+    if (needed_[s.in[1]])
+      give(s.in[1], b_.einsum("d" + b_.value(s.in[1]).name, a, dy, b_.type(s.in[1]).dims));
   }
   void back(const Add&, const Step& s) {
     for (const ValueId v : s.in) give(v, cotangent_[s.out[0]]);
   }
   void back(const Bias&, const Step& s) {
     give(s.in[0], cotangent_[s.out[0]]);
-    give(s.in[1], b_.bias_grad(cotangent_[s.out[0]], s.in[1]));
+    if (needed_[s.in[1]]) give(s.in[1], b_.bias_grad(cotangent_[s.out[0]], s.in[1]));
   }
   void back(const Normalize& op, const Step& s) {
     Ids in = s.in;
@@ -201,6 +215,7 @@ class Differentiator {
         give(s.in[i], b_.shift({cotangent_[s.out[i]]}, op.axis, -op.by)[0]);
   }
   void back(const Slice& op, const Step& s) {
+    if (!needed_[s.in[0]]) return;
     const ValueId d = cotangent_[s.out[0]], x = s.in[0];
     Type whole = dual(b_.type(x));
     whole.dtype = b_.type(d).dtype;
@@ -213,6 +228,7 @@ class Differentiator {
     if (s.in.size() == 2) give(s.in[0], d);
   }
   void back(const Embed&, const Step& s) {
+    if (!needed_[s.in[1]]) return;
     const ValueId dx = settle(s.out[0]);
     if (std::ranges::count(b_.kept(), s.in[1]) > 0) b_.hold(s.in[1], dx);  // though not read
     give(s.in[1], b_.embed_grad(dx, s.in[0], s.in[1]));
@@ -224,13 +240,15 @@ class Differentiator {
   }
   void back(const LogSoftmax&, const Step& s) { give(s.in[0], cotangent_[s.out[0]]); }
   void back(const Multiply&, const Step& s) {
-    const ValueId x = s.in[0], factor = s.in[1], dy = cotangent_[s.out[0]];
+    const ValueId x = s.in[0], factor = s.in[1];
     const bool whole = b_.type(x).dims.size() == b_.type(factor).dims.size();
-    const ValueId dfactor = whole
-                                ? b_.multiply("d" + b_.value(factor).name, settle(s.out[0]), use(x))
-                                : b_.multiply_grad(dy, use(x), factor);
-    give(x, b_.multiply("d" + b_.value(x).name, cotangent_[s.out[0]], use(factor)));
-    give(factor, dfactor);
+    const ValueId dy = whole ? settle(s.out[0]) : cotangent_[s.out[0]];
+    const std::string name = "d" + b_.value(factor).name;
+    ValueId dfactor = no_value;
+    if (needed_[factor])
+      dfactor = whole ? b_.multiply(name, dy, use(x)) : b_.multiply_grad(dy, use(x), factor);
+    if (needed_[x]) give(x, b_.multiply("d" + b_.value(x).name, dy, use(factor)));
+    if (needed_[factor]) give(factor, dfactor);
   }
   template <class Op>
   void back(const Op&, const Step&) {
@@ -274,6 +292,7 @@ class Differentiator {
   }
 
   void give(ValueId v, ValueId d) {
+    if (!needed_[v]) return;
     if (b_.value(v).role == Role::weight) b_.role(d, Role::weight_gradient);
     ValueId& mine = cotangent_[v];
     if (mine == no_value) {
@@ -327,6 +346,7 @@ class Differentiator {
     Ids values;
   };
   std::vector<HeldResults> held_;
+  std::vector<bool> needed_;           ///< by forward value
   std::vector<int> readers_;           ///< forward steps that read it
   std::vector<ValueId> first_reader_;  ///< index of the first of them
 };

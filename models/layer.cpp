@@ -13,7 +13,12 @@ namespace {
 void differentiate_into(Builder& b, Layer& layer, const LayerOptions& options) {
   layer.dy = b.input("dy", b.type(layer.y), Role::gradient);
   std::vector<ValueId> wanted{layer.x};
-  for (const Parameter& p : layer.weights) wanted.push_back(p.stored);
+  std::vector<std::size_t> trained;
+  for (std::size_t j = 0; j < layer.weights.size(); ++j)
+    if (layer.weights[j].trained) {
+      trained.push_back(j);
+      wanted.push_back(layer.weights[j].stored);
+    }
   const auto finish = [&](ValueId weight, ValueId gradient) {
     return finish_gradient(b, *std::ranges::find(layer.weights, weight, &Parameter::stored),
                            gradient, options);
@@ -22,7 +27,8 @@ void differentiate_into(Builder& b, Layer& layer, const LayerOptions& options) {
       b, {0, b.program().steps().size()}, {{layer.y, layer.dy}}, wanted,
       {options.recompute, true, options.reduction, options.kernels.results_held, finish});
   b.output(layer.dx = d[0]);
-  for (std::size_t j = 0; j < layer.weights.size(); ++j) b.output(layer.weights[j].grad = d[j + 1]);
+  for (std::size_t j = 0; j < trained.size(); ++j)
+    b.output(layer.weights[trained[j]].grad = d[j + 1]);
 }
 
 }  // namespace
@@ -33,7 +39,7 @@ Layer layer_program(const LayerShape& shape, const Strategy& strategy, const Mes
   const Strategy s = real(strategy, mesh);
   Builder b(mesh);
   Layer layer;
-  Weights weights(b, options.dtype, layer.weights);
+  Weights weights(b, options, layer.weights);
   const Dims x{{DimName::b, shape.b}, {DimName::L, shape.L}, {DimName::d, shape.d}};
   layer.x = b.input("x", laid({options.dtype, x, {}, {}}, s.residual), Role::activation);
   layer.y = write_layer(b, weights, layer.x, {shape, s, options});
@@ -48,6 +54,7 @@ Program settle_program(const Layer& layer) {
   Builder b(layer.program.mesh());
   b.phase(Phase::update);
   for (const Parameter& p : layer.weights) {
+    if (p.grad == no_value) continue;
     const Value& grad = layer.program[p.grad];
     const ValueId g = b.input(grad.name, grad.type, Role::weight_gradient);
     b.output(reduce_gradient(b, g, state_type(layer.program, p), p.row));

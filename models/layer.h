@@ -22,6 +22,9 @@ struct LayerOptions {
   std::optional<DType> reduction = {};  ///< in which they are summed over ranks, else as they come
   bool unrolled = true;     ///< every tile written out; else the first, a steady one, the last
   bool accumulate = false;  ///< add to the gradients of micro-batches before
+  /// Above 0 only low-rank adapters are trained, one beside each matrix of a layer: y = x W + (x A) B with r columns in A
+  /// (LoRA, arXiv 2106.09685, with alpha = r).
+  std::int64_t adapter_rank = 0;
   bool gradients_on_host = false;  ///< those that need no further reduction go there as they come
   Kernels kernels = {};            ///< what the implementation keeps
 };
@@ -44,7 +47,7 @@ struct Layer {
 Layer layer_program(const LayerShape&, const Strategy&, const Mesh&, const LayerOptions& = {});
 
 /// Once per optimizer step: every weight gradient moves from where micro-batches left it to where the optimizer
-/// wants it.  Inputs and outputs are in the order of layer.weights.
+/// wants it.  Inputs and outputs are in the order of those layer.weights that are trained.
 Program settle_program(const Layer&);
 
 /// The layer on one rank: no axis, no communication.

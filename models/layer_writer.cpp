@@ -48,12 +48,37 @@ class LayerWriter {
         return {name, 2, {}};
       case p:
         return {name, n_.g + 2, {}};
+      case R:
+        return {name, o_.adapter_rank, {}};
       case v:
         break;
     }
     require(false, "a layer has no such dim");
     return {};
   }
+  /// A matrix and, when adapters are trained, its low-rank pair.
+  struct Linear {
+    ValueId matrix = no_value, down = no_value, up = no_value;
+  };
+  Linear linear(const std::string& name, Dims in, const Dims& out, const WeightRow& row) {
+    Dims in_out = in, rank_out{dim(R)};
+    in_out.insert(in_out.end(), out.begin(), out.end());
+    Linear made{w_.matrix(name, in_out, row)};
+    if (o_.adapter_rank == 0) return made;
+    in.push_back(dim(R));
+    rank_out.insert(rank_out.end(), out.begin(), out.end());
+    made.down = w_.adapter(name + "_a", in, row);
+    made.up = w_.adapter(name + "_b", rank_out, row);
+    return made;
+  }
+  ValueId product(const char* name, ValueId x, const Linear& w,
+                  std::initializer_list<DimName> order) {
+    const ValueId y = b_.einsum(name, x, w.matrix, order);
+    if (w.down == no_value) return y;
+    const ValueId low = b_.einsum("low", x, w.down, {b, L, R});
+    return b_.add(name, y, b_.einsum(name, low, w.up, order));
+  }
+
   /// Where the gain and shift of a norm are named and kept.
   struct Gain {
     const char *gain, *shift;
@@ -106,8 +131,8 @@ class LayerWriter {
     const Attend how{n_.mask, {}, -1, o_.kernels.attention};
     const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring, how) : b_.attend(q, key, v, how);
     const ValueId o = b_.move(o_lse[0], t.context);
-    const ValueId wo = w_.matrix("wo", {dim(k), dim(g), dim(e), dim(d)}, t.weights);
-    const ValueId attn = b_.einsum("attn", o, wo, {b, L, d});
+    const Linear wo = linear("wo", {dim(k), dim(g), dim(e)}, {dim(d)}, t.weights);
+    const ValueId attn = product("attn", o, wo, {b, L, d});
     return leave(attn, n_.o_bias ? "bo" : nullptr,
                  {"norm1_post", "norm1_post_shift", d, t.weights});
   }
@@ -124,22 +149,21 @@ class LayerWriter {
 
   Ids packed_qkv(ValueId x1) {
     const WeightRow& w = s_.attention.weights;
-    const ValueId wqkv = w_.matrix("wqkv", {dim(d), dim(k), dim(p), dim(e)}, w);
-    ValueId qkv = b_.einsum("qkv", x1, wqkv, {b, L, k, p, e});
+    const Linear wqkv = linear("wqkv", {dim(d)}, {dim(k), dim(p), dim(e)}, w);
+    ValueId qkv = product("qkv", x1, wqkv, {b, L, k, p, e});
     if (n_.qkv_bias) qkv = b_.bias("qkv", qkv, w_.row("bqkv", {dim(k), dim(p), dim(e)}, w));
     return b_.split_qkv(qkv, n_.g);
   }
 
   Ids separate_qkv(ValueId x1) {
     const WeightRow& w = s_.attention.weights;
-    const auto project = [&](const char* name, const char* matrix,
-                             std::initializer_list<Dim> in_out,
-                             std::initializer_list<DimName> out) {
-      return b_.einsum(name, x1, w_.matrix(matrix, in_out, w), out);
+    const auto project = [&](const char* name, const char* matrix, const Dims& out,
+                             std::initializer_list<DimName> order) {
+      return product(name, x1, linear(matrix, {dim(d)}, out, w), order);
     };
-    Ids qkv{project("q", "wq", {dim(d), dim(k), dim(g), dim(e)}, {b, L, k, g, e}),
-            project("k", "wk", {dim(d), dim(k), dim(e)}, {b, L, k, e}),
-            project("v", "wv", {dim(d), dim(k), dim(e)}, {b, L, k, e})};
+    Ids qkv{project("q", "wq", {dim(k), dim(g), dim(e)}, {b, L, k, g, e}),
+            project("k", "wk", {dim(k), dim(e)}, {b, L, k, e}),
+            project("v", "wv", {dim(k), dim(e)}, {b, L, k, e})};
     if (!n_.qkv_bias) return qkv;
     qkv[0] = b_.bias("q", qkv[0], w_.row("bq", {dim(k), dim(g), dim(e)}, w));
     qkv[1] = b_.bias("k", qkv[1], w_.row("bk", {dim(k), dim(e)}, w));
@@ -160,39 +184,39 @@ class LayerWriter {
   /// Weights of the MLP, made when first asked for, so that each is gathered where it is used.  Gate and up are one
   /// matrix, or two.
   struct MlpWeights {
-    ValueId gate = no_value, gate_bias = no_value, up = no_value, bias = no_value, down = no_value;
+    Linear gate, up, down;
+    ValueId gate_bias = no_value, bias = no_value;
   };
   bool packs_gate() const { return n_.gates() == 2 && !o_.kernels.gate_apart; }
   bool has_gate_apart() const { return n_.gates() == 2 && o_.kernels.gate_apart; }
   void need_up(MlpWeights& w) {
-    if (w.up != no_value) return;
+    if (w.up.matrix != no_value) return;
     const WeightRow& row = s_.mlp.weights;
     if (has_gate_apart()) {
-      w.gate = w_.matrix("w_gate", {dim(d), dim(i)}, row);
+      w.gate = linear("w_gate", {dim(d)}, {dim(i)}, row);
       if (n_.mlp_bias) w.gate_bias = w_.row("b_gate", {dim(i)}, row);
     }
     const bool gated = packs_gate();
-    w.up = gated ? w_.matrix("w_up", {dim(d), dim(m), dim(i)}, row)
-                 : w_.matrix("w_up", {dim(d), dim(i)}, row);
+    w.up = linear("w_up", {dim(d)}, gated ? Dims{dim(m), dim(i)} : Dims{dim(i)}, row);
     if (n_.mlp_bias)
       w.bias = gated ? w_.row("b_up", {dim(m), dim(i)}, row) : w_.row("b_up", {dim(i)}, row);
   }
   void need_down(MlpWeights& w) {
-    if (w.down == no_value) w.down = w_.matrix("w_down", {dim(i), dim(d)}, s_.mlp.weights);
+    if (w.down.matrix == no_value) w.down = linear("w_down", {dim(i)}, {dim(d)}, s_.mlp.weights);
   }
 
   ValueId products(ValueId x2, MlpWeights w) {
     need_up(w);
-    ValueId up = packs_gate() ? b_.einsum("up", x2, w.up, {b, L, m, i})
-                              : b_.einsum("up", x2, w.up, {b, L, i});
+    ValueId up =
+        packs_gate() ? product("up", x2, w.up, {b, L, m, i}) : product("up", x2, w.up, {b, L, i});
     if (n_.mlp_bias) up = b_.bias("up", up, w.bias);
     const ValueId act = has_gate_apart() ? gated(x2, w, up) : b_.activate("act", n_.act, up);
     need_down(w);
-    return b_.einsum("mlp", act, w.down, {b, L, d});
+    return product("mlp", act, w.down, {b, L, d});
   }
 
   ValueId gated(ValueId x2, const MlpWeights& w, ValueId up) {
-    ValueId gate = b_.einsum("gate", x2, w.gate, {b, L, i});
+    ValueId gate = product("gate", x2, w.gate, {b, L, i});
     if (n_.mlp_bias) gate = b_.bias("gate", gate, w.gate_bias);
     const Act kind = n_.act == Act::swiglu ? Act::silu : Act::gelu;
     return b_.multiply("act", b_.activate("gate", kind, gate), up);
@@ -269,13 +293,13 @@ std::vector<Tile> tiles_of(std::int64_t tokens, std::int64_t tiles, bool unrolle
   return {all[0], {all[1].begin, most, static_cast<std::int64_t>(all.size()) - 2}, all.back()};
 }
 
-ValueId Weights::keep(const char* name, const Type& stored, const WeightRow& row) {
+ValueId Weights::keep(const std::string& name, const Type& stored, const WeightRow& row) {
   all_.push_back({prefix_ + name, b_.input(name, stored, Role::weight), no_value, no_value, layer_,
-                  times_, true, row});
+                  times_, trains_, row});
   return all_.back().stored;
 }
 
-ValueId Weights::matrix(const char* name, std::initializer_list<Dim> dims, const WeightRow& row) {
+ValueId Weights::matrix(const std::string& name, const Dims& dims, const WeightRow& row) {
   const Type used = laid({dtype_, dims, {}, {}}, row.cut);
   Type stored = used;
   stored.flat = row.flat;
@@ -284,7 +308,14 @@ ValueId Weights::matrix(const char* name, std::initializer_list<Dim> dims, const
   return whole;
 }
 
-ValueId Weights::row(const char* name, std::initializer_list<Dim> dims, const WeightRow& row) {
+ValueId Weights::adapter(const std::string& name, const Dims& dims, const WeightRow& row) {
+  const bool others = std::exchange(trains_, true);
+  const ValueId v = matrix(name, dims, row);
+  trains_ = others;
+  return v;
+}
+
+ValueId Weights::row(const std::string& name, const Dims& dims, const WeightRow& row) {
   WeightRow small = row;
   small.flat.clear();
   return keep(name, laid({dtype_, dims, {}, {}}, row.cut), small);

@@ -11,8 +11,8 @@ namespace ithaca {
 /// Makes the weights of a program and remembers them, named `prefix` and what they are.
 class Weights {
  public:
-  Weights(Builder& builder, DType dtype, std::vector<Parameter>& all)
-      : b_(builder), dtype_(dtype), all_(all) {}
+  Weights(Builder& builder, const LayerOptions& options, std::vector<Parameter>& all)
+      : b_(builder), dtype_(options.dtype), trains_(options.adapter_rank == 0), all_(all) {}
 
   /// What is made next is named `text` and its own name, and stands for `times` equal ones.
   void begin(std::string text, int layer = -1, std::int64_t times = 1) {
@@ -21,15 +21,18 @@ class Weights {
     times_ = times;
   }
   /// A matrix as it is used; at rest it may be a flat shard.
-  ValueId matrix(const char* name, std::initializer_list<Dim> dims, const WeightRow& row);
+  ValueId matrix(const std::string& name, const Dims& dims, const WeightRow& row);
+  /// A matrix that is trained even when only adapters are.
+  ValueId adapter(const std::string& name, const Dims& dims, const WeightRow& row);
   /// A gain or bias: small, never sharded flat.
-  ValueId row(const char* name, std::initializer_list<Dim> dims, const WeightRow& row);
+  ValueId row(const std::string& name, const Dims& dims, const WeightRow& row);
 
  private:
-  ValueId keep(const char* name, const Type& stored, const WeightRow& row);
+  ValueId keep(const std::string& name, const Type& stored, const WeightRow& row);
 
   Builder& b_;
   DType dtype_;
+  bool trains_;
   std::vector<Parameter>& all_;
   std::string prefix_;
   int layer_ = -1;

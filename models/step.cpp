@@ -18,7 +18,7 @@ using enum DimName;
 class StepWriter {
  public:
   StepWriter(const StepShape& shape, const Mesh& mesh, const StepOptions& options)
-      : n_(shape), o_(options), b_(mesh), w_(b_, options.layer.dtype, step_.parameters) {
+      : n_(shape), o_(options), b_(mesh), w_(b_, options.layer, step_.parameters) {
     for (const LayerRun& run : shape.runs) {
       check_sizes(run.shape, mesh);
       runs_.push_back({run.shape, real(run.strategy, mesh), run.times});

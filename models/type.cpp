@@ -17,7 +17,7 @@ const char* name_of(DType t) {
 }
 
 const char* name_of(DimName dim) {
-  constexpr std::array names{"b", "L", "d", "k", "g", "e", "i", "m", "p", "v"};
+  constexpr std::array names{"b", "L", "d", "k", "g", "e", "i", "m", "p", "v", "R"};
   return names[static_cast<std::size_t>(dim)];
 }
 

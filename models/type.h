@@ -17,8 +17,8 @@ std::int64_t bytes_of(DType);
 const char* name_of(DType);
 
 /// Samples, tokens, hidden, KV heads, query heads per KV head, head dimension, intermediate, the gate and up
-/// matrices of a gated MLP, the g + 2 heads (queries, key, value) of a packed QKV, vocabulary.
-enum class DimName : std::uint8_t { b, L, d, k, g, e, i, m, p, v };
+/// matrices of a gated MLP, the g + 2 heads (queries, key, value) of a packed QKV, vocabulary, rank of an adapter.
+enum class DimName : std::uint8_t { b, L, d, k, g, e, i, m, p, v, R };
 const char* name_of(DimName);
 
 /// How the slices of a sharded dimension are dealt to the ranks of one axis.

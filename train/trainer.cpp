@@ -53,7 +53,8 @@ Numbers initial(const Parameter& p, const Type& t, std::uint64_t seed) {
   const std::string_view name = std::string_view(p.name).substr(p.name.rfind('.') + 1);
   const bool gain = name.find("norm") != std::string_view::npos;
   if (gain) return {0, name.ends_with("shift") ? 0.0 : 1.0, 0};
-  if (name.starts_with("b") || t.dims.size() < 2) return {0, 0, 0};
+  const bool second_of_adapter = t.dims.front().name == DimName::R;  // so that it begins as nothing
+  if (name.starts_with("b") || t.dims.size() < 2 || second_of_adapter) return {0, 0, 0};
   return {seed_of(p.name) ^ seed, 0, 0.02};
 }
 

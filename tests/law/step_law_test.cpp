@@ -289,6 +289,29 @@ TEST(StepLevers, AnOptimizerOnTheHostCopiesGradientsOutAndWeightsIn) {
     }
 }
 
+/// Two matrices of rank R beside each of a layer: R (in + out) numbers; all else is frozen.
+TEST(StepLevers, AdaptersAreAllThatIsTrained) {
+  const LayerShape n = square_shape();
+  Levers levers{{.layer = {.adapter_rank = 2}}};
+  const OptimizerStep step = step_of({"data_zero3", "p=4"}, levers);
+  std::int64_t trained = 0, frozen = 0;
+  for (const Parameter& p : step.micro.parameters) {
+    const bool adapter = p.name.ends_with("_a") || p.name.ends_with("_b");
+    EXPECT_EQ(p.trained, adapter) << p.name;
+    EXPECT_EQ(p.grad != no_value, adapter) << p.name;
+    (adapter ? trained : frozen) += p.times * global_elements(step.micro.program.type(p.stored));
+  }
+  const std::int64_t d = n.d, a = n.a(), c = n.c(), i = n.i;
+  EXPECT_EQ(trained, layers * 2 * ((d + a) + 2 * (d + c) + (a + d) + (d + 2 * i) + (i + d)));
+  EXPECT_EQ(frozen, parameters_of(step_of({"data_zero3", "p=4"}).micro).all());
+  for (const Event& e : count(step.micro.program).events) {
+    if (e.wire != Wire::reduce_scatter) continue;
+    EXPECT_TRUE(e.tensor.ends_with("_a") || e.tensor.ends_with("_b")) << e.tensor;
+  }
+  for (const UpdateSlot& slot : step.update.slots)
+    EXPECT_EQ(slot.m.in == no_value, slot.grad == no_value);
+}
+
 /// ZeRO-3: a rank's shard of every matrix comes for the forward and again for the backward, its gradient goes.
 TEST(StepLevers, WeightsOnTheHostComeTwiceAndTheirGradientsGoOnce) {
   for (const bool recomputed : {false, true}) {

@@ -20,7 +20,8 @@ class ValidateVerb : public Verb {
     app_->add_option("--data", data_, "folder of published rows (those that are shipped)")
         ->type_name("DIR");
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
-    app_->add_option("-o,--output", output_, "folder for accuracy_memory.md and accuracy_memory.csv")
+    app_->add_option("-o,--output", output_,
+                     "folder for accuracy_memory.md and accuracy_memory.csv")
         ->type_name("DIR");
     app_->footer("Example:\n  ithaca validate\n  ithaca validate --data measurements -o accuracy");
   }
@@ -58,8 +59,8 @@ class ValidateVerb : public Verb {
 }  // namespace
 
 std::unique_ptr<Verb> make_validate(CLI::App& root) {
-  auto verb = std::make_unique<ValidateVerb>(
-      root.add_subcommand("validate", "Predictions beside published measurements, and how wrong they are"));
+  auto verb = std::make_unique<ValidateVerb>(root.add_subcommand(
+      "validate", "Predictions beside published measurements, and how wrong they are"));
   verb->define();
   return verb;
 }

@@ -63,8 +63,7 @@ class RowReader {
 };
 
 double quantile(const std::vector<double>& sorted, double q) {
-  return sorted[static_cast<std::size_t>(
-      std::ceil(q * static_cast<double>(sorted.size())) - 1)];
+  return sorted[static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())) - 1)];
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace ithaca {
 
 struct MemoryPrediction {
   std::string id, source;  ///< of the row; stem of its file
-  std::string what;        ///< "after forward", "allocated peak", "device peak" in GiB; "longest" in tokens
+  std::string
+      what;  ///< "after forward", "allocated peak", "device peak" in GiB; "longest" in tokens
   double measured = 0, predicted = 0;
   std::string profile, strategy, reading;
   double error() const { return predicted / measured - 1; }

@@ -133,11 +133,8 @@ Json statistics_json(const MemoryAccuracy& accuracy, const std::string& source) 
   for (const char* const what : kinds) {
     const ErrorStatistics s = memory_statistics(accuracy, source, what);
     if (s.rows > 0)
-      json[what] = {{"rows", s.rows},
-                    {"median", s.median},
-                    {"p90", s.p90},
-                    {"max", s.max},
-                    {"bias", s.bias}};
+      json[what] = {
+          {"rows", s.rows}, {"median", s.median}, {"p90", s.p90}, {"max", s.max}, {"bias", s.bias}};
   }
   const DecisionCounts c = decisions(accuracy, source);
   if (c.all() > 0)
@@ -177,8 +174,15 @@ std::string memory_markdown(const MemoryAccuracy& accuracy) {
 }
 
 std::string memory_csv(const MemoryAccuracy& accuracy) {
-  TextTable table({{"id"}, {"source"}, {"what"}, {"measured"}, {"predicted"}, {"error"},
-                   {"profile"}, {"strategy"}, {"reading"}});
+  TextTable table({{"id"},
+                   {"source"},
+                   {"what"},
+                   {"measured"},
+                   {"predicted"},
+                   {"error"},
+                   {"profile"},
+                   {"strategy"},
+                   {"reading"}});
   for (const MemoryPrediction& p : accuracy.predictions)
     table.add({p.id, p.source, p.what, fmt::format("{}", p.measured),
                fmt::format("{}", p.predicted), fmt::format("{}", p.error()), p.profile, p.strategy,

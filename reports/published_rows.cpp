@@ -87,12 +87,12 @@ void read_metrics(const Yaml& y, PublishedRow& row) {
 }
 
 PublishedRow read_row(const Yaml& y) {
-  y.allow({"id",          "source",      "locator",       "how_read",         "uncertainty",
-           "kind",        "model",       "seq_len",       "dtype",            "global_batch",
-           "micro_batch", "grad_accum",  "gpu",           "gpu_mem_gb",       "gpus",
-           "nodes",       "intra",       "gpus_per_node", "inter",            "parallelism",
-           "recompute",   "offload",     "attention",     "framework",        "optimizer",
-           "metrics",     "assumed",     "notes",         "flops_convention"});
+  y.allow({"id",          "source",     "locator",       "how_read",        "uncertainty",
+           "kind",        "model",      "seq_len",       "dtype",           "global_batch",
+           "micro_batch", "grad_accum", "gpu",           "gpu_mem_gb",      "gpus",
+           "nodes",       "intra",      "gpus_per_node", "inter",           "parallelism",
+           "recompute",   "offload",    "attention",     "framework",       "optimizer",
+           "metrics",     "assumed",    "notes",         "flops_convention"});
   PublishedRow row;
   row.place = y.place();
   row.id = y.at("id").text();
@@ -152,8 +152,9 @@ std::vector<PublishedRow> published_rows(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
     if (it->path().extension() == ".yaml") paths.push_back(it->path().string());
-  if (error) throw InputError("--data", fmt::format("expected a folder, got {}: {}",
-                                                    in_quotes(folder), error.message()));
+  if (error)
+    throw InputError(
+        "--data", fmt::format("expected a folder, got {}: {}", in_quotes(folder), error.message()));
   if (paths.empty())
     throw InputError("--data",
                      fmt::format("expected a folder of *.yaml files, got {}", in_quotes(folder)));

@@ -14,12 +14,15 @@ namespace {
 struct Machine {
   std::string_view gpu, cluster;
 };
-constexpr std::array machines{
-    Machine{"A100-PCIe-80GB", "a100-pcie-8"}, Machine{"A100-SXM4-40GB", "dgx-a100-40g"},
-    Machine{"A100", "dgx-a100-80g"},          Machine{"A800", "hgx-a800"},
-    Machine{"B200", "dgx-b200"},              Machine{"H100", "dgx-h100"},
-    Machine{"H200", "dgx-h200"},              Machine{"H800", "hgx-h800"},
-    Machine{"L20", "l20-8"}};
+constexpr std::array machines{Machine{"A100-PCIe-80GB", "a100-pcie-8"},
+                              Machine{"A100-SXM4-40GB", "dgx-a100-40g"},
+                              Machine{"A100", "dgx-a100-80g"},
+                              Machine{"A800", "hgx-a800"},
+                              Machine{"B200", "dgx-b200"},
+                              Machine{"H100", "dgx-h100"},
+                              Machine{"H200", "dgx-h200"},
+                              Machine{"H800", "hgx-h800"},
+                              Machine{"L20", "l20-8"}};
 
 Cluster cluster_of(const PublishedRow& row) {
   for (const Machine& machine : machines) {
@@ -53,10 +56,12 @@ LayerShape shape_of(const PublishedRow& row) {
 }
 
 void refuse(const PublishedRow& row) {
-  if (row.kind == "attention_layer") throw CannotModel{"attention alone, without a layer around it"};
+  if (row.kind == "attention_layer")
+    throw CannotModel{"attention alone, without a layer around it"};
   if (row.kind == "memory_model") throw CannotModel{"the value of a model, not a measurement"};
   if (row.kind == "memory_relative")
-    throw CannotModel{"activations of unfused attention with dropout, which no kernels of ours keep"};
+    throw CannotModel{
+        "activations of unfused attention with dropout, which no kernels of ours keep"};
   if (row.model.moe || row.parallelism.ep > 1) throw CannotModel{"mixture of experts"};
   if (row.parallelism.pp > 1) throw CannotModel{"pipeline parallelism"};
   if (says(row.dtype, "fp8")) throw CannotModel{"FP8"};

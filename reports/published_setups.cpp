@@ -47,16 +47,16 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
   s.recompute = true;
   Levers& levers = s.job.levers;
   levers.loss_tiles = liger ? 0 : 1;
-  levers.mlp_tiles =
-      says(row.framework, "TiledMLP") && !says(row.framework, "no TiledMLP") ? 0 : 1;
+  levers.mlp_tiles = says(row.framework, "TiledMLP") && !says(row.framework, "no TiledMLP") ? 0 : 1;
   levers.offload = says(row.offload, "activation checkpoints");
   levers.optimizer_offload = true;
-  if (says(row.offload, "param"))  // WEIGHTS_OFFLOAD: levers.weights_offload = true, once there is such a lever
+  if (says(row.offload,
+           "param"))  // WEIGHTS_OFFLOAD: levers.weights_offload = true, once there is such a lever
     s.reading = "weights in host memory are taken to stay on the GPU; ";
   // The recipes named no-ulysses and baseline carry the sequence_parallel_size of their neighbours; their lengths are
   // those of the paper's rows without Ulysses, one sample a GPU.
-  const bool data = row.parallelism.ulysses <= 1 || says(row.id, "no-ulysses") ||
-                    says(row.id, "baseline");
+  const bool data =
+      row.parallelism.ulysses <= 1 || says(row.id, "no-ulysses") || says(row.id, "baseline");
   Degrees d;
   (data ? d.dp : d.ulysses) = row.gpus;
   if (data && row.parallelism.ulysses > 1) s.reading += "one sample a GPU, no Ulysses; ";
@@ -115,8 +115,8 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   if (says(row.id, "sl_loss")) s.job.levers.loss_tiles = 0;
   const PublishedParallelism& p = row.parallelism;
   // Sheets that have rows "w/o sele-ckpt" or "Baseline" mean selective checkpoints where they say nothing.
-  const bool plain = says(row.id, "w/o_sele") ||
-                     (says(row.id, "Baseline") && !says(row.id, "sl_ckpt"));
+  const bool plain =
+      says(row.id, "w/o_sele") || (says(row.id, "Baseline") && !says(row.id, "sl_ckpt"));
   const bool selective_sheet = says(row.id, "-Burst-") || says(row.id, "-LoongTrain-");
   if (plain)
     s.recompute = true;

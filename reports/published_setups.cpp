@@ -50,9 +50,9 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
   levers.mlp_tiles = says(row.framework, "TiledMLP") && !says(row.framework, "no TiledMLP") ? 0 : 1;
   levers.offload = says(row.offload, "activation checkpoints");
   levers.optimizer_offload = true;
-  if (says(row.offload,
-           "param"))  // WEIGHTS_OFFLOAD: levers.weights_offload = true, once there is such a lever
-    s.reading = "weights in host memory are taken to stay on the GPU; ";
+  const bool weights_on_host = says(row.offload, "param");
+  // levers.weights_offload = weights_on_host;
+  if (weights_on_host) s.reading = "weights in host memory are taken to stay on the GPU; ";
   // The recipes named no-ulysses and baseline carry the sequence_parallel_size of their neighbours; their lengths are
   // those of the paper's rows without Ulysses, one sample a GPU.
   const bool data =
@@ -63,16 +63,28 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
   take_degrees(s, row, d);
 }
 
-// arXiv 2408.16978 and github.com/deepspeedai/DeepSpeed, blogs/ulysses-offload; ZeRO-3 over all ranks.
-// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-DeepSpeed/script/ulysses.sh: checkpoint-activations.
+// arXiv 2408.16978; github.com/deepspeedai/DeepSpeed, blogs/ulysses-offload; ZeRO over all ranks.
+// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-DeepSpeed, script/ulysses.sh: checkpoint-activations; its
+// --cpu-optimizer is not taken up: the sheets say offload where there is any, and of these rows they say nothing.
 void read_megatron_deepspeed(PublishedSetup& s, const PublishedRow& row) {
-  s.job.profile = find_profile("deepspeed");
-  s.job.recipe = find_recipe("mixed");
   if (says(row.attention, "FPDT"))
     throw CannotModel{"chunks of the sequence whose q, k and v wait in host memory (FPDT)"};
+  const PublishedParallelism& p = row.parallelism;
+  s.job.profile = find_profile("deepspeed");
+  // The loss is taken from logits cast to f32: in their place by vocab_parallel_cross_entropy, with softmax and its
+  // logarithm beside them by vocab_sequence_parallel_cross_entropy (megatron/model/gpt_model.py,
+  // megatron/core/sequence_parallel/cross_entropy.py).
+  s.job.profile.kernels.logits = p.ulysses > 1 ? LogitsKernel::copies : LogitsKernel::wide;
+  s.job.recipe = find_recipe("mixed");
   s.recompute = recompute_of(row, row.file == "burstengine");
   s.job.levers.offload = says(row.offload, "activation checkpoints");
-  const PublishedParallelism& p = row.parallelism;
+  s.doubling = row.metric("max_seq_len").has_value();
+  if (s.doubling) {
+    // The authors' script trains on GPT-2's vocabulary: github.com/microsoft/Megatron-DeepSpeed,
+    // examples_deepspeed/sequence_parallel/ds_pretrain_gpt_6.7B_fpdt_32k.sh.
+    s.job.vocabulary = 50257;
+    s.reading = "vocabulary of the authors' script, 50257; lengths doubled; ";
+  }
   Degrees d;
   d.dp = at_least_one(p.dp);
   d.ulysses = at_least_one(p.ulysses);
@@ -80,16 +92,18 @@ void read_megatron_deepspeed(PublishedSetup& s, const PublishedRow& row) {
   d.sequence_parallel = p.sp.value_or(false);
   if (p.zero_stage == "1") d.data_keep = d.sequence_keep = "zero1";
   if (p.zero_stage == "2") d.data_keep = d.sequence_keep = "zero2";
-  s.doubling = row.metric("max_seq_len").has_value();
   take_degrees(s, row, d);
 }
 
-// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-LM/multi.sh: full recompute, distributed optimizer, gradients
-// in f32 as --bf16 asks for.  SimuMax's rows say so themselves.
+// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-LM/multi.sh: full recompute (Megatron-LM has no other of
+// those the sheets name), distributed optimizer, gradients in f32 as --bf16 asks for.  SimuMax's rows say so themselves.
 void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   s.job.profile = find_profile("megatron");
+  // cef: cross-entropy fusion.  Without it the loss is taken from an f32 copy, in its place (megatron/core,
+  // tensor_parallel/cross_entropy.py, calculate_logits_max).
+  if (!says(row.notes, "cef")) s.job.profile.kernels.logits = LogitsKernel::wide;
   s.job.recipe = find_recipe("mixed-f32-grads");
-  s.recompute = recompute_of(row, row.file == "burstengine");
+  s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
   const PublishedParallelism& p = row.parallelism;
   Degrees d;

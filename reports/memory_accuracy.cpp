@@ -73,10 +73,15 @@ MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
   for (const PublishedRow& row : rows) {
     if (!speaks_of_memory(row)) continue;
     const auto setup = setup_of(row);
-    if (const auto* const reason = std::get_if<Unmodelled>(&setup))
+    if (const auto* const reason = std::get_if<Unmodelled>(&setup)) {
       accuracy.unmodelled.push_back({row.id, row.file, reason->reason});
-    else
+      continue;
+    }
+    try {
       RowReader(row, std::get<PublishedSetup>(setup), accuracy).read();
+    } catch (const InputError& error) {  // before anything was predicted: the step is impossible
+      accuracy.unmodelled.push_back({row.id, row.file, error.what()});
+    }
   }
   return accuracy;
 }

@@ -45,6 +45,7 @@ LayerShape shape_of(const PublishedRow& row) {
   s.d = m.hidden;
   s.i = m.intermediate;
   s.k = m.kv_heads > 0 ? m.kv_heads : m.heads;
+  if (m.heads % s.k != 0) throw CannotModel{"the KV heads do not divide the heads"};
   s.g = m.heads / s.k;
   s.e = m.head_dim > 0 ? m.head_dim : m.hidden / m.heads;
   const bool gated = m.gated_mlp.value_or(true);  // every named model without the flag is a Llama

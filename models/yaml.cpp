@@ -163,6 +163,10 @@ std::vector<Yaml> Yaml::items() const {
   return nodes;
 }
 
+bool Yaml::is_blank() const {
+  return node_.IsNull() || (node_.IsScalar() && node_.Scalar().empty());
+}
+
 std::string Yaml::scalar(std::string_view what) const {
   if (!node_.IsScalar()) expected(what);
   return node_.Scalar();

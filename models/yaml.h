@@ -42,6 +42,7 @@ class Yaml {
   std::vector<Yaml> items() const;                       ///< of a list
   bool is_map() const { return node_.IsMap(); }
   bool is_list() const { return node_.IsSequence(); }
+  bool is_blank() const;  ///< null or the empty text
 
   std::string text() const;  ///< not empty
   std::int64_t integer() const;

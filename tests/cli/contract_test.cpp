@@ -178,6 +178,22 @@ TEST(Longest, JsonHasTheContractsKeysAndTheLengthIsTheLast) {
             json.at("memory").at("capacity_bytes").get<std::int64_t>());
 }
 
+TEST(Validate, JsonHasTheContractsKeys) {
+  const Ran ran = ithaca_cli("validate --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  EXPECT_EQ(json.at("schema"), "ithaca/1");
+  EXPECT_TRUE(json.at("overall").at("after forward").at("median").is_number());
+  EXPECT_TRUE(json.at("sources").at("odysseus").at("decisions").at("right").is_number_integer());
+  for (const Json& row : json.at("rows")) {
+    for (const char* const key : {"id", "source", "what", "profile", "strategy"})
+      EXPECT_TRUE(row.at(key).is_string()) << key;
+    EXPECT_TRUE(row.contains("measured") && row.contains("predicted")) << row;
+    EXPECT_NE(row.contains("error"), row.contains("decision")) << row;
+  }
+  for (const Json& row : json.at("unmodelled")) EXPECT_FALSE(row.at("reason").empty());
+}
+
 TEST(Longest, SaysWhenNotEvenTheShortestFits) {
   const Ran ran = ithaca_cli("longest --model llama-3.1-405b --cluster dgx-h100 --gpus 8");
   EXPECT_EQ(ran.code, 3) << ran.out;

@@ -1,0 +1,151 @@
+#include "reports/published_setup.h"
+
+#include "reports/published_setups.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace ithaca {
+namespace {
+
+/// Presets for GPUs as the files name them, by what the name begins with.
+struct Machine {
+  std::string_view gpu, cluster;
+};
+constexpr std::array machines{Machine{"A100-PCIe-80GB", "a100-pcie-8"},
+                              Machine{"A100-SXM4-40GB", "dgx-a100-40g"},
+                              Machine{"A100", "dgx-a100-80g"},
+                              Machine{"A800", "hgx-a800"},
+                              Machine{"B200", "dgx-b200"},
+                              Machine{"H100", "dgx-h100"},
+                              Machine{"H200", "dgx-h200"},
+                              Machine{"H800", "hgx-h800"},
+                              Machine{"L20", "l20-8"}};
+
+Cluster cluster_of(const PublishedRow& row) {
+  for (const Machine& machine : machines) {
+    if (!row.gpu.starts_with(machine.gpu)) continue;
+    Cluster cluster = load_cluster(std::string(machine.cluster));
+    if (row.gpus_per_node > 0 && row.gpus > row.gpus_per_node)
+      cluster.gpus_per_node = row.gpus_per_node;
+    return cluster;
+  }
+  throw CannotModel{fmt::format("no cluster preset for {}", row.gpu)};
+}
+
+LayerShape shape_of(const PublishedRow& row) {
+  const PublishedModel& m = row.model;
+  if (m.layers == 0 || m.hidden == 0 || m.heads == 0 || m.intermediate == 0 || m.vocab == 0)
+    throw CannotModel{"the size of the model is not stated"};
+  if (row.seq_len == 0) throw CannotModel{"the length is not stated"};
+  LayerShape s;
+  s.L = row.seq_len;
+  s.d = m.hidden;
+  s.i = m.intermediate;
+  s.k = m.kv_heads > 0 ? m.kv_heads : m.heads;
+  if (m.heads % s.k != 0) throw CannotModel{"the KV heads do not divide the heads"};
+  s.g = m.heads / s.k;
+  s.e = m.head_dim > 0 ? m.head_dim : m.hidden / m.heads;
+  const bool gated = m.gated_mlp.value_or(true);  // every named model without the flag is a Llama
+  s.act = gated ? Act::swiglu : Act::gelu;
+  s.norm = gated ? Norm::rms : Norm::layer;
+  s.rope = gated;
+  s.qk_norm = m.name.starts_with("Qwen3");  // huggingface.co/Qwen/Qwen3-32B, modeling_qwen3.py
+  return s;
+}
+
+void refuse(const PublishedRow& row) {
+  if (row.kind == "attention_layer")
+    throw CannotModel{"attention alone, without a layer around it"};
+  if (row.kind == "memory_model") throw CannotModel{"the value of a model, not a measurement"};
+  if (row.kind == "memory_relative")
+    throw CannotModel{
+        "activations of unfused attention with dropout, which no kernels of ours keep"};
+  if (row.model.moe || row.parallelism.ep > 1) throw CannotModel{"mixture of experts"};
+  if (row.parallelism.pp > 1) throw CannotModel{"pipeline parallelism"};
+  if (says(row.dtype, "fp8")) throw CannotModel{"FP8"};
+  if (row.gpus == 0) throw CannotModel{"the number of GPUs is not stated"};
+}
+
+PublishedSetup begin(const PublishedRow& row) {
+  refuse(row);
+  PublishedSetup s;
+  s.job.model = row.model.name;
+  s.job.shape = shape_of(row);
+  s.job.shape.b = std::max<std::int64_t>(row.micro_batch, 1);
+  s.job.layers = row.model.layers;
+  s.job.vocabulary = row.model.vocab;
+  s.job.cluster = cluster_of(row);
+  s.job.gpus = row.gpus;
+  s.job.micro_batches = std::max<std::int64_t>(row.grad_accum, 1);
+  return s;
+}
+
+struct Reader {
+  std::string_view framework;
+  void (*read)(PublishedSetup&, const PublishedRow&);
+};
+/// By words of the framework, the first that fits.
+constexpr std::array readers{Reader{"repo linear_tpsp", read_odysseus},
+                             Reader{"ArcticTraining", read_alst},
+                             Reader{"HF transformers 4.51.3 + DeepSpeed", read_alst},
+                             Reader{"Megatron-DeepSpeed", read_megatron_deepspeed},
+                             Reader{"BurstEngine", read_burst_engine},
+                             Reader{"BMTrain", read_burst_engine},
+                             Reader{"InternEvo", read_internevo},
+                             Reader{"Megatron-LM", read_megatron}};
+
+}  // namespace
+
+bool says(std::string_view text, std::string_view word) {
+  return text.find(word) != std::string_view::npos;
+}
+
+Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
+  const std::string& text = row.recompute;
+  if (text.empty()) return unlabelled;
+  if (text == "none") return false;
+  if (says(text, "selective-checkpoint++") || says(text, "sequence-level selective") ||
+      says(text, "except attention output"))
+    throw CannotModel{"recompute that keeps the results of attention"};
+  if (text.starts_with("full")) return true;
+  throw CannotModel{fmt::format("recompute \"{}\"", text)};
+}
+
+void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) {
+  if (d.dp * d.ring * d.ulysses * d.tp != row.gpus)
+    throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs",
+                                  d.dp * d.ring * d.ulysses * d.tp, row.gpus)};
+  std::vector<Mesh::Extent> axes;
+  const auto add = [&](std::string_view axis, int ranks, const std::string& term) {
+    s.strategy += axes.empty() ? term : " * " + term;
+    axes.push_back({std::string(axis), ranks});
+  };
+  if (d.dp > 1 || row.gpus == 1) add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
+  if (d.ring > 1) add("r", d.ring, fmt::format("ring_zigzag_{}(r)", d.sequence_keep));
+  if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));
+  if (d.tp > 1) add("t", d.tp, d.sequence_parallel ? "tp_sp(t)" : "tp(t)");
+  s.mesh = Mesh(std::move(axes));
+  s.job.shape.b *= d.dp;
+}
+
+std::variant<PublishedSetup, Unmodelled> setup_of(const PublishedRow& row) {
+  try {
+    PublishedSetup s = begin(row);
+    const auto reader = std::ranges::find_if(
+        readers, [&](const Reader& r) { return says(row.framework, r.framework); });
+    if (reader == readers.end())
+      throw CannotModel{fmt::format("no reading of \"{}\"", row.framework)};
+    reader->read(s, row);
+    (void)arrange(s.strategy, s.mesh, s.job.shape);
+    return s;
+  } catch (const CannotModel& reason) {
+    return Unmodelled{reason.reason};
+  } catch (const InputError& error) {
+    return Unmodelled{error.what()};
+  }
+}
+
+}  // namespace ithaca

@@ -1,0 +1,178 @@
+#include "reports/published_setups.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace ithaca {
+namespace {
+
+int at_least_one(int n) {
+  return std::max(n, 1);
+}
+
+}  // namespace
+
+// github.com/feifeibear/Odysseus-Transformer, train.py: torch's AdamW on bf16 parameters, every other weight under
+// FSDP's root unit, which keeps gathered weights for the backward; decoder/ packs q, k and v for tensor parallelism.
+void read_odysseus(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("hf-fsdp1");
+  s.job.recipe = find_recipe("bf16");
+  s.recompute = recompute_of(row, false);
+  const PublishedParallelism& p = row.parallelism;
+  const bool ring = p.ring_cp > 0, ulysses = p.ulysses > 0;
+  s.job.shape.fused_qkv = !ring && !ulysses;
+  const char* const axis = ring ? "r" : ulysses ? "u" : "t";
+  s.mesh = Mesh({{axis, row.gpus}});
+  if (ring)
+    s.strategy = "ring_zigzag_gradop(r)";
+  else if (ulysses)
+    s.strategy = "ulysses_gradop(u)";
+  else if (says(p.odysseus, "own ZeRO-3 linear"))
+    s.strategy = "odysseus_zero3(t) | local_zero3(t) | local_gradop(t)";
+  else if (says(p.odysseus, "FSDP"))
+    s.strategy = "tp_sp(t) | local_gradop(t)";
+  else
+    s.strategy = "tp_sp(t) | tp_sp(t) | local_gradop(t)";
+}
+
+// github.com/snowflakedb/ArcticTraining, projects/sequence-parallelism/*.yml; arXiv 2506.13996 section 5.
+void read_alst(PublishedSetup& s, const PublishedRow& row) {
+  const bool liger = says(row.framework, "Liger") && !says(row.framework, "no Liger");
+  const bool flash3 = says(row.attention, "flash_attention_3");
+  s.job.profile = find_profile(!liger   ? "hf-deepspeed"
+                               : flash3 ? "hf-liger-deepspeed"
+                                        : "hf-liger-0.5-deepspeed");
+  s.job.recipe = find_recipe("mixed");
+  if (row.gpu.starts_with("H100")) s.job.cluster.host_memory_bytes = 1'900'000'000'000;
+  s.recompute = true;
+  Levers& levers = s.job.levers;
+  levers.loss_tiles = liger ? 0 : 1;
+  levers.mlp_tiles = says(row.framework, "TiledMLP") && !says(row.framework, "no TiledMLP") ? 0 : 1;
+  levers.offload = says(row.offload, "activation checkpoints");
+  levers.optimizer_offload = true;
+  const bool weights_on_host = says(row.offload, "param");
+  // levers.weights_offload = weights_on_host;
+  if (weights_on_host) s.reading = "weights in host memory are taken to stay on the GPU; ";
+  // The recipes named no-ulysses and baseline carry the sequence_parallel_size of their neighbours; their lengths are
+  // those of the paper's rows without Ulysses, one sample a GPU.
+  const bool data =
+      row.parallelism.ulysses <= 1 || says(row.id, "no-ulysses") || says(row.id, "baseline");
+  Degrees d;
+  (data ? d.dp : d.ulysses) = row.gpus;
+  if (data && row.parallelism.ulysses > 1) s.reading += "one sample a GPU, no Ulysses; ";
+  take_degrees(s, row, d);
+}
+
+// arXiv 2408.16978; github.com/deepspeedai/DeepSpeed, blogs/ulysses-offload; ZeRO over all ranks.
+// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-DeepSpeed, script/ulysses.sh: checkpoint-activations; its
+// --cpu-optimizer is not taken up: the sheets say offload where there is any, and of these rows they say nothing.
+void read_megatron_deepspeed(PublishedSetup& s, const PublishedRow& row) {
+  if (says(row.attention, "FPDT"))
+    throw CannotModel{"chunks of the sequence whose q, k and v wait in host memory (FPDT)"};
+  const PublishedParallelism& p = row.parallelism;
+  s.job.profile = find_profile("deepspeed");
+  // The loss is taken from logits cast to f32: in their place by vocab_parallel_cross_entropy, with softmax and its
+  // logarithm beside them by vocab_sequence_parallel_cross_entropy (megatron/model/gpt_model.py,
+  // megatron/core/sequence_parallel/cross_entropy.py).
+  s.job.profile.kernels.logits = p.ulysses > 1 ? LogitsKernel::copies : LogitsKernel::wide;
+  s.job.recipe = find_recipe("mixed");
+  s.recompute = recompute_of(row, row.file == "burstengine");
+  s.job.levers.offload = says(row.offload, "activation checkpoints");
+  s.doubling = row.metric("max_seq_len").has_value();
+  if (s.doubling) {
+    // The authors' script trains on GPT-2's vocabulary: github.com/microsoft/Megatron-DeepSpeed,
+    // examples_deepspeed/sequence_parallel/ds_pretrain_gpt_6.7B_fpdt_32k.sh.
+    s.job.vocabulary = 50257;
+    s.reading = "vocabulary of the authors' script, 50257; lengths doubled; ";
+  }
+  Degrees d;
+  d.dp = at_least_one(p.dp);
+  d.ulysses = at_least_one(p.ulysses);
+  d.tp = at_least_one(p.tp);
+  d.sequence_parallel = p.sp.value_or(false);
+  if (p.zero_stage == "1") d.data_keep = d.sequence_keep = "zero1";
+  if (p.zero_stage == "2") d.data_keep = d.sequence_keep = "zero2";
+  take_degrees(s, row, d);
+}
+
+// github.com/thunlp/BurstEngine, evaluation/baselines/Megatron-LM/multi.sh: full recompute (Megatron-LM has no other of
+// those the sheets name), distributed optimizer, gradients in f32 as --bf16 asks for.  SimuMax's rows say so themselves.
+void read_megatron(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("megatron");
+  // cef: cross-entropy fusion.  Without it the loss is taken from an f32 copy, in its place (megatron/core,
+  // tensor_parallel/cross_entropy.py, calculate_logits_max).
+  if (!says(row.notes, "cef")) s.job.profile.kernels.logits = LogitsKernel::wide;
+  s.job.recipe = find_recipe("mixed-f32-grads");
+  s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
+  s.allocated_peak = true;
+  const PublishedParallelism& p = row.parallelism;
+  Degrees d;
+  d.dp = at_least_one(p.dp);
+  d.tp = at_least_one(p.tp);
+  // TransformerEngine's all-to-all context parallelism is Ulysses; it is listed under both names.
+  const bool all_to_all = says(p.cp_variant, "a2a");
+  d.ulysses = all_to_all ? at_least_one(p.ulysses) : 1;
+  d.ring = all_to_all ? 1 : at_least_one(p.ring_cp);
+  d.data_keep = d.sequence_keep = "zero1";
+  d.sequence_parallel = p.sp.value_or(true);
+  take_degrees(s, row, d);
+}
+
+// github.com/thunlp/BurstEngine, BurstEngine/apps/llama/multi.sh and cpm/layers/transformer.py: every block is
+// checkpointed and under BMTrain's ZeRO-3, which gathers one block at a time as FSDP2 does.  torch's allocated and
+// reserved peak are both logged; the sheets do not say which of them "Mem" is.
+void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("fsdp2");
+  s.job.recipe = find_recipe("mixed");
+  s.allocated_peak = true;
+  s.job.levers.optimizer_offload = says(row.offload, "optimizer");
+  if (says(row.id, "sl_loss")) s.job.levers.loss_tiles = 0;
+  const PublishedParallelism& p = row.parallelism;
+  // Sheets that have rows "w/o sele-ckpt" or "Baseline" mean selective checkpoints where they say nothing.
+  const bool plain =
+      says(row.id, "w/o_sele") || (says(row.id, "Baseline") && !says(row.id, "sl_ckpt"));
+  const bool selective_sheet = says(row.id, "-Burst-") || says(row.id, "-LoongTrain-");
+  if (plain)
+    s.recompute = true;
+  else if (selective_sheet)
+    throw CannotModel{"recompute that keeps the results of attention"};
+  else
+    s.recompute = recompute_of(row, true);
+  Degrees d;
+  d.dp = at_least_one(p.dp);
+  if (says(row.framework, "InternEvo")) d.data_keep = "zero1";
+  const int sequence = row.gpus / d.dp;
+  const bool mixed = says(p.cp_variant, "Ulysses") || says(p.cp_variant, "USP");
+  if (mixed) {
+    // Heads within a node, a ring across nodes, as the sheets' "intraUlysses".
+    d.ulysses = static_cast<int>(
+        std::gcd(std::int64_t{std::gcd(sequence, row.gpus_per_node)}, s.job.shape.h()));
+    d.ring = sequence / d.ulysses;
+    s.reading += "Ulysses within a node, a ring across nodes; ";
+  } else {
+    d.ring = at_least_one(p.ring_cp);
+    d.ulysses = at_least_one(p.ulysses);
+  }
+  take_degrees(s, row, d);
+}
+
+// github.com/InternLM/InternEvo.  LoongTrain's rows (github.com/thunlp/BurstEngine, evaluation/baselines/InternEvo,
+// configs/7B_llama2.py): checkpoint=True, weights sharded over the whole sequence group, states over data ranks too.
+void read_internevo(PublishedSetup& s, const PublishedRow& row) {
+  if (row.file == "burstengine") {
+    read_burst_engine(s, row);
+    return;
+  }
+  s.job.profile = find_profile("fsdp2");
+  s.job.recipe = find_recipe("mixed");
+  s.recompute = recompute_of(row, false);
+  const PublishedParallelism& p = row.parallelism;
+  Degrees d;
+  d.tp = at_least_one(p.tp);
+  d.dp = p.dp > 0 ? p.dp : row.gpus / d.tp;
+  d.sequence_parallel = p.sp.value_or(false);
+  if (says(p.zero_stage, "ZeRO-1")) d.data_keep = "zero1";
+  take_degrees(s, row, d);
+}
+
+}  // namespace ithaca

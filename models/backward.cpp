@@ -82,7 +82,8 @@ class Differentiator {
       if (region.last != end || region.first < first_) continue;
       b_.phase(Phase::recompute);
       const ValueId result = forward_[end - 1].out[0], cotangent = cotangent_[result];
-      for (std::size_t at = region.first; at < region.last; ++at) recompute(forward_[at], region);
+      for (std::size_t at = region.first; at < region.last; ++at)
+        if (!is_kept_attention(at)) recompute(forward_[at], region);
       repeat_holds(region);
       if (o_.hold_results) held_.push_back({region.first, {now_[result], cotangent}});
       b_.tiles(forward_[end - 1].tiles);
@@ -129,6 +130,16 @@ class Differentiator {
     }
   }
 
+  /// Results of attention that the recomputation takes from the forward.
+  bool is_kept_attention(std::size_t at) const {
+    if (!o_.recompute.keep_attention) return false;
+    const auto around = [&](const Builder::RingRegion& ring) {
+      return ring.first <= at && at < ring.last;
+    };
+    return std::holds_alternative<Attend>(forward_[at].op) ||
+           std::ranges::any_of(b_.rings(), around);
+  }
+
   bool is_kept_weight(ValueId v) const {
     return b_.value(v).role == Role::weight && std::ranges::count(b_.kept(), v) > 0;
   }
@@ -159,7 +170,9 @@ class Differentiator {
     const bool weight = b_.value(s.in[0]).role == Role::weight;
     const ValueId sent = weight && o_.reduction ? b_.cast(d, *o_.reduction) : d;
     to.dtype = b_.type(sent).dtype;
-    give(s.in[0], b_.move(sent, to));
+    const ValueId moved = b_.move(sent, to);
+    if (weight && o_.hold_gradients && moved != sent) b_.hold(sent, moved);
+    give(s.in[0], moved);
   }
   void back(const Einsum&, const Step& s) {
     const AxisList busy = axes_of(b_.type(s.in[0])) + axes_of(b_.type(s.in[1]));

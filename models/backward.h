@@ -20,6 +20,7 @@ struct BackwardOptions {
   bool settle = true;                   ///< the cotangents of `wanted` that are no weights
   std::optional<DType> reduction = {};  ///< of weight gradients on the wire; else as they come
   bool hold_results = false;            ///< results_held of Kernels
+  bool hold_gradients = false;          ///< whole_gradients of Kernels
   /// Called with each weight of `wanted` and its gradient, perhaps partial, as soon as that is
   /// complete; what it returns counts as the gradient.
   std::function<ValueId(ValueId weight, ValueId gradient)> finish = {};

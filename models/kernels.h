@@ -22,6 +22,10 @@ const char* name_of(AttentionKernel);
 ///   copies: logits, f32 copy and log-softmax all stay (transformers, ForCausalLMLoss, with torch's cross_entropy)
 enum class LogitsKernel : std::uint8_t { fused, wide, copies };
 
+/// Which gradients have a buffer from before the step to its end, to which they are added: none, those of weights that
+/// are sharded flat (ZeRO-3), all.
+enum class GradientBuffers : std::uint8_t { none, shards, all };
+
 struct Kernels {
   /// An RMS norm casts to f32, keeps that copy and the normalized rows in the weights' type, and multiplies by its gain
   /// in a step of its own (transformers, LlamaRMSNorm.forward).
@@ -36,6 +40,9 @@ struct Kernels {
   /// The result of a recomputed layer and its cotangent stay until the layer's backward is done (torch.utils.checkpoint,
   /// CheckpointFunction.backward: `outputs`, `args`).
   bool results_held = false;
+  /// Gradients of gathered weights stay whole until the backward is over (FSDP with one unit for all: its hook runs when
+  /// the last of them is there).
+  bool whole_gradients = false;
   AttentionKernel attention = AttentionKernel::tiled;
   /// Elements of the largest tensor a norm can index; 0: any.
   std::int64_t norm_elements = 0;

@@ -23,9 +23,10 @@ void differentiate_into(Builder& b, Layer& layer, const LayerOptions& options) {
     return finish_gradient(b, *std::ranges::find(layer.weights, weight, &Parameter::stored),
                            gradient, options);
   };
-  const std::vector<ValueId> d = differentiate(
-      b, {0, b.program().steps().size()}, {{layer.y, layer.dy}}, wanted,
-      {options.recompute, true, options.reduction, options.kernels.results_held, finish});
+  const std::vector<ValueId> d =
+      differentiate(b, {0, b.program().steps().size()}, {{layer.y, layer.dy}}, wanted,
+                    {options.recompute, true, options.reduction, options.kernels.results_held,
+                     options.kernels.whole_gradients, finish});
   b.output(layer.dx = d[0]);
   for (std::size_t j = 0; j < trained.size(); ++j)
     b.output(layer.weights[trained[j]].grad = d[j + 1]);

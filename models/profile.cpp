@@ -14,7 +14,11 @@ namespace {
 
 // DeepSpeed's defaults: runtime/zero/config.py, stage3_max_live_parameters, stage3_prefetch_bucket_size,
 // reduce_bucket_size.  Ulysses adds a sequence group and a sequence-data group to the world's (utils/groups.py).
-constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000, 3};
+// It and Megatron-LM keep buffers of gradients: runtime/zero/stage3.py, grad_partitions_flat_buffer; megatron/core,
+// distributed/param_and_grad_buffer.py.
+constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000,
+                                    GradientBuffers::shards, 3};
+constexpr Buffers megatron_buffers{0, 0, GradientBuffers::all, 0};
 
 constexpr Kernels flash2() {
   Kernels k;
@@ -30,7 +34,7 @@ constexpr Kernels transformers() {
 /// transformers before 4.45 with projections packed by hand, its own loss kernel.
 constexpr Kernels odysseus() {
   Kernels k = transformers();
-  k.packed_views = k.rotation_tables = true;
+  k.packed_views = k.rotation_tables = k.whole_gradients = true;
   k.results_held = false;
   k.logits = LogitsKernel::wide;
   return k;
@@ -60,7 +64,8 @@ constexpr std::array all{
             .source = "github.com/NVIDIA/Megatron-LM, training/arguments.py, "
                       "accumulate_allreduce_grads_in_fp32",
             .reduction = DType::f32,
-            .kernels = flash2()},
+            .kernels = flash2(),
+            .buffers = megatron_buffers},
     Profile{.name = "fsdp2",
             .sentence = "gradients are reduce-scattered in their own type",
             .source = "pytorch.org, fully_shard, MixedPrecisionPolicy.reduce_dtype",

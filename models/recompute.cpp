@@ -20,7 +20,7 @@ bool Recompute::selects(const Program& p, const Step& step) const {
 }
 
 std::string text_of(const Recompute& recompute) {
-  if (recompute.full) return "full";
+  if (recompute.full) return recompute.keep_attention ? "full-but-attention" : "full";
   std::string text;
   for (const auto& [name, member] : classes)
     if (recompute.*member) text += fmt::format("{}{}", text.empty() ? "" : "+", name);
@@ -30,6 +30,11 @@ std::string text_of(const Recompute& recompute) {
 Recompute parse_recompute(std::string_view text, const Place& place, std::string_view key) {
   if (text == "none") return {};
   if (text == "full") return {true};
+  if (text == "full-but-attention") {
+    Recompute recompute = true;
+    recompute.keep_attention = true;
+    return recompute;
+  }
   Recompute recompute;
   if (text == "selective") {
     recompute.norm = recompute.act = true;
@@ -43,9 +48,10 @@ Recompute parse_recompute(std::string_view text, const Place& place, std::string
     if (!known)
       throw InputError(
           place, key,
-          fmt::format("expected none, full, selective or classes such as "
+          fmt::format("expected none, full, full-but-attention, selective or classes such as "
                       "norm+act+up, got {}{}",
-                      in_quotes(text), did_you_mean(text, {"none", "full", "selective"})));
+                      in_quotes(text),
+                      did_you_mean(text, {"none", "full", "full-but-attention", "selective"})));
     at = end + 1;
   }
   return recompute;

@@ -14,6 +14,9 @@ namespace ithaca {
 struct Recompute {
   bool full = false;
   bool norm = false, act = false, up = false;
+  /// Of full: results of attention and their log-sum-exp are kept all the same (LoongTrain's selective checkpoint++,
+  /// arXiv 2406.18485).
+  bool keep_attention = false;
 
   Recompute() = default;
   Recompute(bool all)

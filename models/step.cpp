@@ -180,9 +180,10 @@ class StepWriter {
     const auto finish = [&](ValueId weight, ValueId gradient) {
       return finish_gradient(b_, parameter(weight), gradient, o_.layer);
     };
-    const std::vector<ValueId> d = differentiate(
-        b_, {0, end}, seeds, wanted,
-        {o_.layer.recompute, true, o_.layer.reduction, o_.layer.kernels.results_held, finish});
+    const std::vector<ValueId> d =
+        differentiate(b_, {0, end}, seeds, wanted,
+                      {o_.layer.recompute, true, o_.layer.reduction, o_.layer.kernels.results_held,
+                       o_.layer.kernels.whole_gradients, finish});
     for (std::size_t j = 0; j < wanted.size(); ++j) b_.output(parameter(wanted[j]).grad = d[j]);
   }
   Parameter& parameter(ValueId stored) {

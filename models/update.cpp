@@ -163,7 +163,9 @@ ValueId finish_gradient(Builder& b, Parameter& p, ValueId gradient, const LayerO
   const bool on_host = options.gradients_on_host && b.type(gradient).partial.empty();
   if (on_host) gradient = b.copy(gradient, true);
   b.role(gradient, Role::weight_gradient);
-  if (options.accumulate) {
+  const bool adds = options.accumulate || options.gradient_buffers == GradientBuffers::all ||
+                    (options.gradient_buffers == GradientBuffers::shards && !p.row.flat.empty());
+  if (adds) {
     p.sum = b.input(b.value(gradient).name, b.type(gradient), Role::weight_gradient);
     if (on_host) b.place_on_host(p.sum);
     gradient = b.add(b.value(gradient).name, p.sum, gradient);

@@ -29,6 +29,7 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   options.layer.reduction = job.profile.reduction;
   options.layer.kernels = job.profile.kernels;
   options.layer.accumulate = job.micro_batches > 1;
+  options.layer.gradient_buffers = job.profile.buffers.gradients;
   options.layer.mlp_tiles =
       levers.mlp_tiles > 0 ? levers.mlp_tiles : divide_up(tokens, job.shape.d);
   options.loss_tiles =

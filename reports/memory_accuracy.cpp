@@ -2,6 +2,7 @@
 
 #include "planner/longest.h"
 #include "reports/published_setup.h"
+#include "sim/reserved.h"
 
 #include <algorithm>
 #include <bit>
@@ -35,7 +36,7 @@ class RowReader {
               as_gib(s_.allocated_peak ? need.memory.peak_bytes : need.peak_bytes()));
     }
     if (const auto measured = row_.metric("max_seq_len")) predict("longest", *measured, tokens());
-    if (row_.oom) decide(need);
+    if (row_.oom) decide(need, at);
   }
 
  private:
@@ -50,11 +51,21 @@ class RowReader {
     into_.predictions.push_back({row_.id, row_.file, what, measured, predicted,
                                  std::string(s_.job.profile.name), s_.strategy, s_.reading});
   }
-  void decide(const Need& need) {
-    const bool fits = need.fits_gpu(s_.job.cluster) && need.fits_host(s_.job.cluster);
+  void decide(const Need& need, const Arrangement& at) {
+    const bool fits = need.fits_gpu(s_.job.cluster) && need.fits_host(s_.job.cluster) &&
+                      fits_by_allocator(need, at);
     into_.decisions.push_back({row_.id, row_.file, !*row_.oom, fits, as_gib(need.peak_bytes()),
                                as_gib(s_.job.cluster.gpu.memory_bytes),
                                std::string(s_.job.profile.name), s_.strategy, s_.reading});
+  }
+
+  /// Whether the framework's allocator can serve the step from what the overheads leave.
+  bool fits_by_allocator(const Need& need, const Arrangement& at) const {
+    constexpr bool unrolled = true;
+    const StepPrograms step = step_of(s_.job, at, s_.recompute, unrolled);
+    AllocatorPolicy policy = s_.allocator;
+    policy.capacity_bytes = s_.job.cluster.gpu.memory_bytes - need.overheads.bytes();
+    return reserved_memory(step.micro, step.update, policy).fits;
   }
 
   const PublishedRow& row_;

@@ -109,7 +109,7 @@ Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
   if (text == "none") return false;
   if (says(text, "selective-checkpoint++") || says(text, "sequence-level selective") ||
       says(text, "except attention output"))
-    throw CannotModel{"recompute that keeps the results of attention"};
+    return parse_recompute("full-but-attention", {}, "");
   if (text.starts_with("full")) return true;
   throw CannotModel{fmt::format("recompute \"{}\"", text)};
 }
@@ -124,7 +124,9 @@ void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) 
     axes.push_back({std::string(axis), ranks});
   };
   if (d.dp > 1 || row.gpus == 1) add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
-  if (d.ring > 1) add("r", d.ring, fmt::format("ring_zigzag_{}(r)", d.sequence_keep));
+  if (d.ring > 1)
+    add("r", d.ring,
+        fmt::format("{}_zigzag_{}(r)", d.homing ? "ring_homing" : "ring", d.sequence_keep));
   if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));
   if (d.tp > 1) add("t", d.tp, d.sequence_parallel ? "tp_sp(t)" : "tp(t)");
   s.mesh = Mesh(std::move(axes));

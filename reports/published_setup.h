@@ -6,6 +6,7 @@
 
 #include "planner/price.h"
 #include "reports/published_rows.h"
+#include "sim/allocator.h"
 
 #include <string>
 #include <variant>
@@ -21,7 +22,8 @@ struct PublishedSetup {
   bool allocated_peak = false;
   /// Lengths were doubled until one failed: the longest is the largest power of two that fits.
   bool doubling = false;
-  std::string reading;  ///< what the row leaves open and how it was taken; may be empty
+  AllocatorPolicy allocator = {};  ///< without its capacity
+  std::string reading;             ///< what the row leaves open and how it was taken; may be empty
 };
 
 /// Why a row cannot be predicted.

@@ -23,6 +23,7 @@ void read_odysseus(PublishedSetup& s, const PublishedRow& row) {
   s.job.shape.fused_qkv = !ring && !ulysses;
   const char* const axis = ring ? "r" : ulysses ? "u" : "t";
   s.mesh = Mesh({{axis, row.gpus}});
+  if (!ring && !ulysses) s.allocator.max_split_bytes = 1 << 30;  // run.sh
   if (ring)
     s.strategy = "ring_zigzag_gradop(r)";
   else if (ulysses)
@@ -43,6 +44,7 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
                                : flash3 ? "hf-liger-deepspeed"
                                         : "hf-liger-0.5-deepspeed");
   s.job.recipe = find_recipe("mixed");
+  s.allocator.expandable = true;
   if (row.gpu.starts_with("H100")) s.job.cluster.host_memory_bytes = 1'900'000'000'000;
   s.recompute = true;
   Levers& levers = s.job.levers;
@@ -50,9 +52,7 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
   levers.mlp_tiles = says(row.framework, "TiledMLP") && !says(row.framework, "no TiledMLP") ? 0 : 1;
   levers.offload = says(row.offload, "activation checkpoints");
   levers.optimizer_offload = true;
-  const bool weights_on_host = says(row.offload, "param");
-  // levers.weights_offload = weights_on_host;
-  if (weights_on_host) s.reading = "weights in host memory are taken to stay on the GPU; ";
+  levers.weights_offload = says(row.offload, "param");
   // The recipes named no-ulysses and baseline carry the sequence_parallel_size of their neighbours; their lengths are
   // those of the paper's rows without Ulysses, one sample a GPU.
   const bool data =
@@ -135,10 +135,12 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   if (plain)
     s.recompute = true;
   else if (selective_sheet)
-    throw CannotModel{"recompute that keeps the results of attention"};
+    s.recompute = parse_recompute("full-but-attention", {}, "");
   else
     s.recompute = recompute_of(row, true);
   Degrees d;
+  // Their rings keep no block that came by: it comes again in the backward.
+  d.homing = true;
   d.dp = at_least_one(p.dp);
   if (says(row.framework, "InternEvo")) d.data_keep = "zero1";
   const int sequence = row.gpus / d.dp;

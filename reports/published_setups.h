@@ -22,6 +22,7 @@ struct Degrees {
   int dp = 1, ring = 1, ulysses = 1, tp = 1;
   std::string_view data_keep = "zero3", sequence_keep = "zero3";
   bool sequence_parallel = true;  ///< TP-SP rather than TP
+  bool homing = false;            ///< gradients of keys and values make the full turn
 };
 /// Expression and mesh of the degrees, and samples of all data ranks.  CannotModel unless they make up the row's GPUs.
 void take_degrees(PublishedSetup&, const PublishedRow&, const Degrees&);

@@ -181,12 +181,7 @@ class CostVerb : public Verb {
   using Verb::Verb;
 
   void define() {
-    add_model_options(*app_, o_);
-    add_cluster_options(*app_, o_);
-    add_strategy_options(*app_, o_);
-    add_step_options(*app_, o_);
-    app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
-    app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
+    add_pricing_options(*app_, o_);
     app_->add_option("--timeline", timeline_, "predicted timeline as a Chrome trace")
         ->type_name("FILE");
     app_->footer(

@@ -40,12 +40,7 @@ class LongestVerb : public Verb {
   using Verb::Verb;
 
   void define() {
-    add_model_options(*app_, o_);
-    add_cluster_options(*app_, o_);
-    add_strategy_options(*app_, o_);
-    add_step_options(*app_, o_);
-    app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
-    app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
+    add_pricing_options(*app_, o_);
     app_->footer(
         "Levers that are not given are all allowed: full recompute, tiles, host memory.\n"
         "Example:\n  ithaca longest --model llama-3.1-8b --cluster dgx-h100 --gpus 8");

@@ -175,6 +175,15 @@ void add_step_options(CLI::App& app, Options& o) {
       ->group(group);
 }
 
+void add_pricing_options(CLI::App& app, Options& o) {
+  add_model_options(app, o);
+  add_cluster_options(app, o);
+  add_strategy_options(app, o);
+  add_step_options(app, o);
+  app.add_flag("--json", o.json, "for scripts, schema ithaca/1");
+  app.add_option("-o,--output", o.output, "write to a file")->type_name("FILE");
+}
+
 std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,
                    std::int64_t most) {
   std::int64_t value = 0;

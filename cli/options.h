@@ -29,6 +29,8 @@ void add_model_options(CLI::App&, Options&);
 void add_cluster_options(CLI::App&, Options&);
 void add_strategy_options(CLI::App&, Options&);
 void add_step_options(CLI::App&, Options&);
+/// All of these, and how the result is written.
+void add_pricing_options(CLI::App&, Options&);
 
 /// A decimal integer.
 std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,

@@ -1,8 +1,11 @@
 #include "models/nearest.h"
 
+#include "models/error.h"
+
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ithaca {
 namespace {
@@ -52,6 +55,12 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
       known, {}, [&](const std::string& candidate) { return edit_distance(word, candidate); });
   if (edit_distance(word, *best) > std::max<std::size_t>(2, word.size() / 3)) return "";
   return fmt::format(", did you mean \"{}\"?", *best);
+}
+
+void refuse_name(std::string_view name, std::string_view key,
+                 const std::vector<std::string>& known) {
+  throw InputError(key, fmt::format("expected one of {}, got {}{}", fmt::join(known, ", "),
+                                    in_quotes(name), did_you_mean(name, known)));
 }
 
 }  // namespace ithaca

@@ -1,13 +1,8 @@
 #include "models/profile.h"
 
-#include "models/error.h"
 #include "models/nearest.h"
 
-#include <algorithm>
 #include <array>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <vector>
 
 namespace ithaca {
 namespace {
@@ -97,12 +92,7 @@ std::span<const Profile> profiles() {
 }
 
 const Profile& find_profile(std::string_view name) {
-  const auto it = std::ranges::find(all, name, &Profile::name);
-  if (it != all.end()) return *it;
-  std::vector<std::string> names;
-  for (const Profile& p : all) names.emplace_back(p.name);
-  throw InputError("--profile", fmt::format("expected one of {}, got {}{}", fmt::join(names, ", "),
-                                            in_quotes(name), did_you_mean(name, names)));
+  return named(profiles(), name, "--profile");
 }
 
 Strategy with_profile(Strategy s, const Profile& profile) {

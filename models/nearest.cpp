@@ -1,7 +1,5 @@
 #include "models/nearest.h"
 
-#include "models/error.h"
-
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
@@ -57,10 +55,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return fmt::format(", did you mean \"{}\"?", *best);
 }
 
-void refuse_name(std::string_view name, std::string_view key,
-                 const std::vector<std::string>& known) {
-  throw InputError(key, fmt::format("expected one of {}, got {}{}", fmt::join(known, ", "),
-                                    in_quotes(name), did_you_mean(name, known)));
+void refuse_name(std::string_view name, const std::vector<std::string>& known, const Place& place,
+                 std::string_view key) {
+  throw InputError(place, key,
+                   fmt::format("expected one of {}, got {}{}", fmt::join(known, ", "),
+                               in_quotes(name), did_you_mean(name, known)));
 }
 
 }  // namespace ithaca

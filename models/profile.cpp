@@ -91,8 +91,8 @@ std::span<const Profile> profiles() {
   return all;
 }
 
-const Profile& find_profile(std::string_view name) {
-  return named(profiles(), name, "--profile");
+const Profile& find_profile(std::string_view name, const Place& place, std::string_view key) {
+  return named(profiles(), name, place, key);
 }
 
 Strategy with_profile(Strategy s, const Profile& profile) {

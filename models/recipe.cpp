@@ -24,8 +24,8 @@ std::span<const Recipe> recipes() {
   return all;
 }
 
-const Recipe& find_recipe(std::string_view name) {
-  return named(recipes(), name, "--recipe");
+const Recipe& find_recipe(std::string_view name, const Place& place, std::string_view key) {
+  return named(recipes(), name, place, key);
 }
 
 }  // namespace ithaca

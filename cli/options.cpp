@@ -226,7 +226,14 @@ bool overlaps(const Options& o) {
 }
 
 Recompute recomputes(const Options& o) {
-  return parse_recompute(o.recompute.empty() ? "none" : o.recompute, {}, "--recompute");
+  const Recompute how =
+      parse_recompute(o.recompute.empty() ? "none" : o.recompute, {}, "--recompute");
+  if (o.offload && !how.full)
+    throw InputError("--offload",
+                     fmt::format("expected --recompute full, got {}, only what recomputed layers "
+                                 "begin with can wait on the host",
+                                 text_of(how)));
+  return how;
 }
 
 /// A number of tiles, or 0 for "auto".

@@ -55,6 +55,7 @@ Subject subject_of(const Options&, Console&);
 
 int gpus_of(const Options&);
 bool overlaps(const Options&);
+/// Refuses --offload where nothing is recomputed in full.
 Recompute recomputes(const Options&);
 /// Everything a price needs.  Needs --seq, --gpus and --cluster.
 Job job_of(const Options&, Console&);

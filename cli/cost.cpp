@@ -42,7 +42,9 @@ Json memory_json(const Cost& c) {
            {{"context_bytes", o.context_bytes},
             {"communicator_bytes", o.communicator_bytes},
             {"all_to_all_bytes", o.all_to_all_bytes}}},
-          {"capacity_bytes", c.job.cluster.gpu.memory_bytes}};
+          {"capacity_bytes", c.job.cluster.gpu.memory_bytes},
+          {"host_bytes_per_node", c.priced.need.host_bytes_per_node(c.job.cluster)},
+          {"host_capacity_bytes", c.job.cluster.host_memory_bytes}};
 }
 
 Json levers_json(const Cost& c) {
@@ -92,12 +94,13 @@ Json json_of(const Cost& c) {
 
 std::string memory_text(const Cost& c) {
   using enum Align;
-  const auto capacity = static_cast<double>(c.job.cluster.gpu.memory_bytes);
   TextTable table({{"memory", left}, {"bytes", right}, {"", right}, {"of capacity", right}});
+  std::int64_t capacity = c.job.cluster.gpu.memory_bytes;
   const auto add = [&](const std::string& name, std::int64_t bytes) {
     if (bytes > 0)
       table.add({name, grouped(bytes), binary_bytes(bytes),
-                 fmt::format("{:.1f} %", 100 * static_cast<double>(bytes) / capacity)});
+                 fmt::format("{:.1f} %",
+                             100 * static_cast<double>(bytes) / static_cast<double>(capacity))});
   };
   for (std::size_t r = 0; r < memory_roles; ++r)
     add(name_of(static_cast<MemoryRole>(r)), c.priced.need.memory.by_role[r]);
@@ -111,7 +114,12 @@ std::string memory_text(const Cost& c) {
   } else {
     table.add({"tensors reserved", "not replayed", "", ""});
   }
-  add("capacity", c.job.cluster.gpu.memory_bytes);
+  add("capacity", capacity);
+  capacity = c.job.cluster.host_memory_bytes;
+  if (const std::int64_t host = c.priced.need.host_bytes_per_node(c.job.cluster); host > 0) {
+    add("host, a node", host);
+    add("capacity of the host", capacity);
+  }
   return table.text(2);
 }
 
@@ -173,6 +181,10 @@ std::string text_of(const Cost& c) {
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
+  if (!p.need.fits_host(c.job.cluster))
+    text += fmt::format(
+        "\n  does not fit on the host: {} over capacity\n",
+        binary_bytes(p.need.host_bytes_per_node(c.job.cluster) - c.job.cluster.host_memory_bytes));
   return text;
 }
 

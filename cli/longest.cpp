@@ -1,11 +1,11 @@
 #include "planner/longest.h"
 
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 #include "models/error.h"
 #include "reports/format.h"
-#include "reports/json.h"
 #include "reports/text_table.h"
 
 #include <fmt/format.h>
@@ -16,23 +16,10 @@ namespace {
 
 /// What was allowed to be given up.
 Json levers_json(const Job& job, const Recompute& recompute) {
-  const auto tiles = [](std::int64_t n) { return n == 0 ? Json("auto") : Json(n); };
-  return {{"recompute", text_of(recompute)},
-          {"mlp_tiles", tiles(job.levers.mlp_tiles)},
-          {"loss_tiles", tiles(job.levers.loss_tiles)},
-          {"offload", job.levers.offload},
-          {"optimizer_offload", job.levers.optimizer_offload},
-          {"recipe", std::string(job.recipe.name)}};
-}
-
-std::string levers_text(const Job& job, const Recompute& recompute) {
-  const Levers& l = job.levers;
-  std::string text = "recompute " + text_of(recompute);
-  if (l.mlp_tiles != 1) text += ", tiled MLP";
-  if (l.loss_tiles != 1) text += ", tiled loss";
-  if (l.offload) text += ", checkpoints on the host";
-  if (l.optimizer_offload) text += ", optimizer on the host";
-  return text;
+  Json json{{"recompute", text_of(recompute)}};
+  json.update(levers_json(job.levers));
+  json["recipe"] = std::string(job.recipe.name);
+  return json;
 }
 
 class LongestVerb : public Verb {
@@ -111,8 +98,9 @@ class LongestVerb : public Verb {
   static std::string text(const Longest& l, const Job& job, const Recompute& recompute) {
     const PricedStrategy& p = l.priced;
     std::string text =
-        fmt::format("{} on {} x {}: {} on {}\n  {}\n\n", job.model, job.gpus, job.cluster.gpu.name,
-                    p.arrangement.name, to_string(p.arrangement.mesh), levers_text(job, recompute));
+        fmt::format("{} on {} x {}: {} on {}\n  recompute {}{}\n\n", job.model, job.gpus,
+                    job.cluster.gpu.name, p.arrangement.name, to_string(p.arrangement.mesh),
+                    text_of(recompute), levers_text(job.levers));
     if (l.tokens == 0)
       return text + fmt::format("  not even {} tokens fit: {} of {} are needed, most of it {}\n",
                                 l.granularity, binary_bytes(p.peak_bytes()),

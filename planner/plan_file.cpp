@@ -111,6 +111,14 @@ void read_step(const Yaml& y, Job& job) {
   if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
 }
 
+void check_offload(const Yaml& y, const PlanFile& plan) {
+  if (plan.job.levers.offload && !plan.recompute.full)
+    y.at("levers").at("offload").fail(
+        fmt::format("expected false, got true with recompute {}, only what recomputed layers begin "
+                    "with can wait on the host",
+                    ithaca::text_of(plan.recompute)));
+}
+
 void read_prediction(const Yaml& y, PlanFile& plan) {
   y.allow({"step", "peak", "sent"});
   plan.step_s = y.at("step").seconds();
@@ -162,6 +170,7 @@ PlanFile load_plan(const std::string& path) {
   const Yaml recompute = y.at("recompute");
   plan.recompute = parse_recompute(recompute.text(), recompute.place(), recompute.key());
   read_step(y, plan.job);
+  check_offload(y, plan);
   plan.job.overlap = y.at("schedule").one_of({"blocking", "overlapped"}) == "overlapped";
   if (const auto predicted = y.find("predicted")) read_prediction(*predicted, plan);
   return plan;

@@ -41,7 +41,9 @@ Json memory_json(const Cost& c) {
           {"overheads",
            {{"context_bytes", o.context_bytes},
             {"communicator_bytes", o.communicator_bytes},
-            {"all_to_all_bytes", o.all_to_all_bytes}}},
+            {"all_to_all_bytes", o.all_to_all_bytes},
+            {"gathered_bytes", o.gathered_bytes},
+            {"bucket_bytes", o.bucket_bytes}}},
           {"capacity_bytes", c.job.cluster.gpu.memory_bytes},
           {"host_bytes_per_node", c.priced.need.host_bytes_per_node(c.job.cluster)},
           {"host_capacity_bytes", c.job.cluster.host_memory_bytes}};
@@ -70,6 +72,7 @@ Json json_of(const Cost& c) {
           {"mesh", mesh_json(p.arrangement.mesh)},
           {"recompute", ithaca::text_of(p.recompute)},
           {"schedule", c.job.overlap ? "overlapped" : "blocking"},
+          {"profile", std::string(c.job.profile.name)},
           {"degree", degrees.all},
           {"ulysses", degrees.ulysses},
           {"ring", degrees.ring},
@@ -107,6 +110,8 @@ std::string memory_text(const Cost& c) {
   add("overhead: context", c.priced.need.overheads.context_bytes);
   add("overhead: communicators", c.priced.need.overheads.communicator_bytes);
   add("overhead: all-to-all", c.priced.need.overheads.all_to_all_bytes);
+  add("overhead: gathered weights", c.priced.need.overheads.gathered_bytes);
+  add("overhead: gradient buckets", c.priced.need.overheads.bucket_bytes);
   add("peak", c.priced.peak_bytes());
   if (c.reserved) {
     add("tensors reserved, default", c.reserved->segments.peak_bytes);
@@ -166,9 +171,10 @@ std::string text_of(const Cost& c) {
   const PricedStrategy& p = c.priced;
   const SentBytes sent = p.count.sent_bytes();
   std::string text =
-      fmt::format("{} on {} x {}: {}, recompute {}, {}\n{}, {} layers\n\n", c.job.model, c.job.gpus,
-                  c.job.cluster.gpu.name, p.arrangement.name, ithaca::text_of(p.recompute),
-                  c.job.overlap ? "overlapped" : "blocking", shape_text(c.job.shape), c.job.layers);
+      fmt::format("{} on {} x {}: {}, recompute {}, {}{}\n{}, {} layers\n\n", c.job.model,
+                  c.job.gpus, c.job.cluster.gpu.name, p.arrangement.name,
+                  ithaca::text_of(p.recompute), c.job.overlap ? "overlapped" : "blocking",
+                  profile_text(c.job.profile), shape_text(c.job.shape), c.job.layers);
   text +=
       fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
   text += collectives_text(p.count, p.arrangement.mesh);

@@ -87,6 +87,7 @@ class LongestVerb : public Verb {
             {"gpus", job.gpus},
             {"strategy", l.priced.arrangement.name},
             {"mesh", mesh_json(l.priced.arrangement.mesh)},
+            {"profile", std::string(job.profile.name)},
             {"longest", l.tokens},
             {"granularity", l.granularity},
             {"limited_by", l.limited_by},
@@ -98,9 +99,9 @@ class LongestVerb : public Verb {
   static std::string text(const Longest& l, const Job& job, const Recompute& recompute) {
     const PricedStrategy& p = l.priced;
     std::string text =
-        fmt::format("{} on {} x {}: {} on {}\n  recompute {}{}\n\n", job.model, job.gpus,
+        fmt::format("{} on {} x {}: {} on {}\n  recompute {}{}{}\n\n", job.model, job.gpus,
                     job.cluster.gpu.name, p.arrangement.name, to_string(p.arrangement.mesh),
-                    text_of(recompute), levers_text(job.levers));
+                    text_of(recompute), levers_text(job.levers), profile_text(job.profile));
     if (l.tokens == 0)
       return text + fmt::format("  not even {} tokens fit: {} of {} are needed, most of it {}\n",
                                 l.granularity, binary_bytes(p.peak_bytes()),

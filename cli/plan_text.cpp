@@ -160,6 +160,7 @@ Json plan_json(const Job& job, const Plan& plan) {
           {"capacity_bytes", job.cluster.gpu.memory_bytes},
           {"host_capacity_bytes", job.cluster.host_memory_bytes},
           {"schedule", job.overlap ? "overlapped" : "blocking"},
+          {"profile", std::string(job.profile.name)},
           {"recipe", std::string(job.recipe.name)},
           {"micro_batches", job.micro_batches},
           {"levers", levers_json(job.levers)},
@@ -173,10 +174,10 @@ Json plan_json(const Job& job, const Plan& plan) {
 std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
   const Ranked& best = plan.ranking.front();
   std::string text =
-      fmt::format("{} on {} x {} ({} each), schedule {}{}\n{}, {} layers\n\n", job.model, job.gpus,
-                  job.cluster.gpu.name, binary_bytes(job.cluster.gpu.memory_bytes),
+      fmt::format("{} on {} x {} ({} each), schedule {}{}{}\n{}, {} layers\n\n", job.model,
+                  job.gpus, job.cluster.gpu.name, binary_bytes(job.cluster.gpu.memory_bytes),
                   job.overlap ? "overlapped" : "blocking", levers_text(job.levers),
-                  shape_text(job.shape), job.layers);
+                  profile_text(job.profile), shape_text(job.shape), job.layers);
   text += paragraph(0, 2,
                     fmt::format("Best of {} choices ({:.1f} s): {}", plan.candidates, plan.wall_s,
                                 described(best.choice)));

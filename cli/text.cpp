@@ -29,6 +29,10 @@ std::string shape_text(const LayerShape& n) {
                      n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k, mask);
 }
 
+std::string profile_text(const Profile& p) {
+  return is_reference(p) ? "" : fmt::format(", as {} does", p.name);
+}
+
 std::string levers_text(const Levers& l) {
   std::string text;
   if (l.mlp_tiles != 1) text += ", tiled MLP";

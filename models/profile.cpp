@@ -91,6 +91,10 @@ std::span<const Profile> profiles() {
   return all;
 }
 
+bool is_reference(const Profile& profile) {
+  return profile.name == all.front().name;
+}
+
 const Profile& find_profile(std::string_view name, const Place& place, std::string_view key) {
   return named(profiles(), name, place, key);
 }

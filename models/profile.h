@@ -36,6 +36,8 @@ struct Profile {
 };
 /// reference (every sum straight to where it is wanted, fused kernels), deepspeed, megatron, fsdp2 and more.
 std::span<const Profile> profiles();
+/// The first: what is priced when nothing is said.
+bool is_reference(const Profile&);
 /// InputError at `place` with `key` for an unknown name.
 const Profile& find_profile(std::string_view name, const Place& place = {},
                             std::string_view key = "--profile");

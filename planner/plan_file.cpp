@@ -78,6 +78,7 @@ std::string step_text(const Job& job) {
   if (job.tied) put("tied", "true");
   if (job.window_layers > 0)
     put("window", fmt::format("{{tokens: {}, layers: {}}}", job.window, job.window_layers));
+  if (!is_reference(job.profile)) put("profile", job.profile.name);
   if (job.recipe.name != recipes().front().name) put("recipe", job.recipe.name);
   if (job.micro_batches > 1) put("micro_batches", job.micro_batches);
   if (const Levers& l = job.levers; l != Levers())
@@ -104,9 +105,10 @@ void read_step(const Yaml& y, Job& job) {
     job.window = window->at("tokens").integer(1, most_tokens);
     job.window_layers = window->at("layers").integer(1, SizeLimits::layers);
   }
-  if (const auto recipe = y.find("recipe")) {
-    job.recipe = find_recipe(recipe->one_of({"mixed", "mixed-f32-grads", "bf16", "f32"}));
-  }
+  if (const auto profile = y.find("profile"))
+    job.profile = find_profile(profile->text(), profile->place(), profile->key());
+  if (const auto recipe = y.find("recipe"))
+    job.recipe = find_recipe(recipe->text(), recipe->place(), recipe->key());
   if (const auto n = y.find("micro_batches")) job.micro_batches = n->integer(1, most_samples);
   if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
 }
@@ -148,7 +150,7 @@ PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
   y.allow({"schema",     "kind", "model",  "layers",        "layer",     "batch",    "seq",
            "cluster",    "gpus", "mesh",   "strategy",      "recompute", "schedule", "predicted",
-           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window"});
+           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window",   "profile"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;

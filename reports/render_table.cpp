@@ -19,8 +19,9 @@ std::string header(const TableRequest& r) {
   const std::string mask = n.mask == Mask() ? "" : ", mask " + short_text(n.mask);
   return fmt::format(
       "{} on N = {} ranks, L = {} tokens, b = {} (d = {}, i = {} {}, {} query and {} KV heads of "
-      "{}{})",
-      r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e, mask);
+      "{}{}){}",
+      r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e, mask,
+      is_reference(r.profile) ? "" : fmt::format(", as {} does", r.profile.name));
 }
 
 bool possible(const TableRow& row) {

@@ -113,7 +113,9 @@ class LongestVerb : public Verb {
     text += fmt::format("  host  {} of {} a node\n",
                         binary_bytes(p.need.host_bytes_per_node(job.cluster)),
                         binary_bytes(job.cluster.host_memory_bytes));
-    if (l.limited_by == "length") return text + "  nothing limits it within what was tried\n";
+    if (l.limited_by == "length")
+      return text + (l.term.empty() ? "  nothing limits it within what was tried\n"
+                                    : fmt::format("  a longer one is refused: {}\n", l.term));
     return text + fmt::format("  limited by {} memory, most of it {}\n",
                               l.limited_by == "gpu" ? "GPU" : "host", l.term);
   }

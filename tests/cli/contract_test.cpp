@@ -249,7 +249,7 @@ TEST(Cost, SaysWhatTheHostAndTheProfileHold) {
 
 TEST(Profile, IsNamedByEveryVerbThatPrices) {
   const std::string flag = " --profile hf-deepspeed";
-  for (const std::string line :
+  for (const std::string& line :
        {"table --model llama-3.1-8b --gpus 8 --seq 128k" + flag, "plan" + job + flag,
         "longest --model llama-3.1-8b --cluster dgx-h100 --gpus 8" + flag}) {
     EXPECT_NE(ithaca_cli(line).out.find("as hf-deepspeed does"), std::string::npos) << line;

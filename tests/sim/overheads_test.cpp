@@ -35,8 +35,8 @@ TEST(Overheads, HaveACommunicatorForEveryDistinctGroup) {
   EXPECT_EQ(overheads_of({"tp", "t=4"}).communicator_bytes, first);
   EXPECT_EQ(overheads_of({"ulysses_zero3", "u=4"}).communicator_bytes, first);
   EXPECT_EQ(overheads_of({"usp_zero3", "r=2,u=2"}).communicator_bytes, first + 2 * next);
-  // tensor parallelism inside, gradients over the samples outside
-  EXPECT_EQ(overheads_of({"data_ddp(p) * tp(t)", "p=2,t=2"}).communicator_bytes, first + next);
+  // activations over t, gradients over p, and that of the final norm, which is partial over both
+  EXPECT_EQ(overheads_of({"data_ddp(p) * tp(t)", "p=2,t=2"}).communicator_bytes, first + 2 * next);
 }
 
 TEST(Overheads, HaveAsManyCommunicatorsAsTheProfileOpens) {

@@ -97,9 +97,9 @@ TEST(Numbers, AreThoseOfAGainInAStepOfItsOwnToo) {
     return s;
   }();
   const Layer apart = one_rank(n, {.kernels = {.norm_copies = true, .gate_apart = true}});
-  for (const Parameter& w : apart.weights) {
-    const bool gain = w.name.find("norm") != std::string::npos;
-    EXPECT_EQ(numbers_for(apart.program, w.stored).mean, gain ? 1 : 0) << w.name;
+  for (const Parameter& weight : apart.weights) {
+    const bool gain = weight.name.find("norm") != std::string::npos;
+    EXPECT_EQ(numbers_for(apart.program, weight.stored).mean, gain ? 1 : 0) << weight.name;
   }
 }
 

@@ -1,12 +1,16 @@
 // What kernels keep changes no value: one layer and one micro-batch under the kernels of every profile beside the
 // reference on one rank, and every strategy beside one rank under the same kernels.
 #include "models/step.h"
+#include "runtime/run.h"
+#include "runtime/threads/thread_communicator.h"
 #include "runtime/verify.h"
 #include "tests/profiles.h"
 #include "tests/runtime/cpu_steps.h"
 #include "tests/shapes.h"
 
 #include <bit>
+#include <cstring>
+#include <span>
 
 namespace ithaca::test {
 namespace {
@@ -199,6 +203,45 @@ TEST(ProfileKernels, LeaveAMicroBatchAsTheReferenceHasIt) {
       SCOPED_TRACE(k.name);
       expect_reference_step({{{tied ? gemma() : llama(), {}, 2}}, vocabulary, tied}, k.kernels);
     }
+}
+
+// ---- in buffers that are taken over
+// --------------------------------------------------------------------------
+
+std::map<ValueId, std::vector<std::byte>> run_in_place(const Program& p, const Tensors& inputs) {
+  std::map<ValueId, std::vector<std::byte>> outputs;
+  CpuDevice device;
+  const Runnable runnable(p);
+  run_ranks(1, [&](ThreadCommunicator& communicator) {
+    const auto input = [&](ValueId v) {
+      const auto bytes = std::as_bytes(std::span(inputs[v]));
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    outputs = run_rank(runnable, device, communicator, input).outputs;
+  });
+  return outputs;
+}
+
+/// interpret() gives every value a buffer of its own.
+TEST(ProfileKernels, ComputeTheSameInBuffersThatAreTakenOver) {
+  for (const LayerShape& shape : shapes())
+    for (const NamedKernels& k : all_kernels())
+      for (const Variant& v : variants()) {
+        SCOPED_TRACE(k.name);
+        const RanLayer apart = run_layer(shape,
+                                         {.recompute = v.recompute,
+                                          .dtype = DType::f64,
+                                          .mlp_tiles = v.tiles,
+                                          .kernels = k.kernels},
+                                         nullptr);
+        const auto outputs = run_in_place(apart.layer.program, apart.values);
+        for (const auto& [value, bytes] : outputs) {
+          Tensor got(bytes.size() / sizeof(double));
+          std::memcpy(got.data(), bytes.data(), bytes.size());
+          expect_close(got, apart.values[value]);
+        }
+        EXPECT_EQ(outputs.size(), apart.layer.weights.size() + 2);
+      }
 }
 
 // ---- on many ranks

@@ -60,6 +60,17 @@ TEST(Hold, KeepsTheBufferFromBeingTakenOver) {
   EXPECT_FALSE(taken(true));
 }
 
+TEST(Plan, PutsTheGradientOfAGatedActivationWhereGateAndUpWereAndOfAnotherWhereItsCotangentWas) {
+  for (const Act act : {Act::swiglu, Act::geglu, Act::gelu}) {
+    LayerShape n = small_shape();
+    n.act = act;
+    const Program p = one_rank(n).program;
+    const auto step = std::ranges::find_if(
+        p.steps(), [](const Step& s) { return std::holds_alternative<ActivateGrad>(s.op); });
+    EXPECT_EQ(lifetimes(p)[step->out[0]].takes_over, step->in[n.gates() == 2 ? 1 : 0]);
+  }
+}
+
 // ---- an eager layer
 // ------------------------------------------------------------------------------------
 
@@ -163,6 +174,47 @@ TEST(EagerLayer, OfEachKernelKeepsItsOwn) {
   EXPECT_EQ(more({.packed_views = true}), 2 * part.unit);
   EXPECT_EQ(more({.rotation_tables = true}), part.table);
   EXPECT_EQ(more({.attention = AttentionKernel::flash2}), 0);
+}
+
+// ---- what recomputation holds
+// --------------------------------------------------------------------------------
+
+struct Recomputed {
+  explicit Recomputed(const Kernels& kernels)
+      : layer(one_rank(llama2(true), {.recompute = true, .kernels = kernels})),
+        life(lifetimes(layer.program)) {
+    const std::vector<Step>& steps = layer.program.steps();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].phase == Phase::recompute) last = i;
+      if (steps[i].phase == Phase::recompute && std::holds_alternative<SplitQkv>(steps[i].op))
+        split = i;
+    }
+  }
+  const Ids& out(std::size_t step) const { return layer.program.steps()[step].out; }
+  std::int64_t end() const { return std::ssize(layer.program.steps()) - 1; }
+  Layer layer;
+  std::vector<Lifetime> life;
+  std::size_t last = 0, split = 0;  ///< steps of the recomputation
+};
+
+TEST(ResultsHeld, AreThoseOfARecomputedLayerAndItsCotangentUntilItsBackwardEnds) {
+  const Recomputed freed({}), held({.results_held = true});
+  EXPECT_EQ(freed.life[freed.out(freed.last)[0]].dies, static_cast<std::int64_t>(freed.last));
+  EXPECT_EQ(held.life[held.out(held.last)[0]].dies, held.end());
+  EXPECT_LT(freed.life[freed.layer.dy].dies, freed.end());
+  EXPECT_EQ(held.life[held.layer.dy].dies, held.end());
+}
+
+TEST(PackedViews, HoldInTheRecomputationToo) {
+  const Recomputed freed({}), held({.packed_views = true});
+  const auto dies = [](const Recomputed& r, std::size_t j) {
+    return r.life[r.out(r.split)[j]].dies;
+  };
+  for (const std::size_t j : {0U, 1U}) {
+    EXPECT_LT(dies(freed, j), dies(freed, 2));
+    EXPECT_EQ(dies(held, j), dies(held, 2));
+  }
+  EXPECT_EQ(dies(held, 2), dies(freed, 2));
 }
 
 // ---- workspaces of attention's backward

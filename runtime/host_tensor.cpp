@@ -24,7 +24,8 @@ enum class Kind { activation, matrix, gain, bias };
 Kind kind_of(const Program& p, ValueId input) {
   if (p[input].role != Role::weight) return Kind::activation;
   for (const Step& s : p.steps()) {
-    const auto at = std::ranges::find(s.in, input) - s.in.begin();
+    const auto at = static_cast<std::size_t>(std::ranges::find(s.in, input) - s.in.begin());
+    if (at == s.in.size()) continue;
     const bool normalizes = std::holds_alternative<Normalize>(s.op);
     if (at == 1 && (normalizes || std::holds_alternative<Multiply>(s.op))) return Kind::gain;
     if (at == 2 && normalizes) return Kind::bias;

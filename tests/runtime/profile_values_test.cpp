@@ -208,8 +208,8 @@ TEST(ProfileKernels, LeaveAMicroBatchAsTheReferenceHasIt) {
 // ---- in buffers that are taken over
 // --------------------------------------------------------------------------
 
-std::map<ValueId, std::vector<std::byte>> run_in_place(const Program& p, const Tensors& inputs) {
-  std::map<ValueId, std::vector<std::byte>> outputs;
+RankResult run_in_place(const Program& p, const Tensors& inputs) {
+  RankResult result;
   CpuDevice device;
   const Runnable runnable(p);
   run_ranks(1, [&](ThreadCommunicator& communicator) {
@@ -217,9 +217,9 @@ std::map<ValueId, std::vector<std::byte>> run_in_place(const Program& p, const T
       const auto bytes = std::as_bytes(std::span(inputs[v]));
       return std::vector<std::byte>(bytes.begin(), bytes.end());
     };
-    outputs = run_rank(runnable, device, communicator, input).outputs;
+    result = run_rank(runnable, device, communicator, input);
   });
-  return outputs;
+  return result;
 }
 
 /// interpret() gives every value a buffer of its own.
@@ -234,7 +234,7 @@ TEST(ProfileKernels, ComputeTheSameInBuffersThatAreTakenOver) {
                                           .mlp_tiles = v.tiles,
                                           .kernels = k.kernels},
                                          nullptr);
-        const auto outputs = run_in_place(apart.layer.program, apart.values);
+        const auto outputs = run_in_place(apart.layer.program, apart.values).outputs;
         for (const auto& [value, bytes] : outputs) {
           Tensor got(bytes.size() / sizeof(double));
           std::memcpy(got.data(), bytes.data(), bytes.size());
@@ -242,6 +242,20 @@ TEST(ProfileKernels, ComputeTheSameInBuffersThatAreTakenOver) {
         }
         EXPECT_EQ(outputs.size(), apart.layer.weights.size() + 2);
       }
+}
+
+TEST(Holds, EndInTheStepThatTakesTheirValueOver) {
+  Builder b{Mesh{}};
+  const Type row = f64({{DimName::L, 4, {}}, {DimName::d, 3, {}}});
+  const ValueId x = b.input("x", row, Role::activation), y = b.input("y", row, Role::activation);
+  const ValueId held = b.add("held", x, y), with = b.add("with", x, y);
+  b.hold(held, with);
+  const ValueId sum = b.add("sum", held, with);
+  b.output(sum);
+  const Program p = std::move(b).build();
+  ASSERT_EQ(memory(p).lifetime[sum].takes_over, held);
+  const RankResult ran = run_in_place(p, random_inputs(p, 3));
+  EXPECT_EQ(ran.peak_live_bytes, memory(p).peak_bytes);
 }
 
 // ---- on many ranks

@@ -70,9 +70,10 @@ TEST(Overheads, OfBucketsAreTwoOfThemAndNoMoreThanThereAreGradients) {
   }
 }
 
-TEST(Overheads, OfOneRankAreItsContext) {
+TEST(Overheads, OfOneRankAreItsContextAndTheBuffersOfTheImplementation) {
+  EXPECT_EQ(overheads_of({"ulysses_zero3", "u=1"}, {0, 0, 3}).bytes(), 512LL << 20);
   const Overheads o = overheads_of({"ulysses_zero3", "u=1"}, {1 << 30, 1 << 30, 3});
-  EXPECT_EQ(o.bytes(), 512LL << 20);
+  EXPECT_EQ(o.bytes(), (512LL << 20) + 2 * (matrices + gains) * 2);
 }
 
 TEST(Overheads, AddUp) {

@@ -41,8 +41,12 @@ Json memory_json(const Cost& c) {
           {"overheads",
            {{"context_bytes", o.context_bytes},
             {"communicator_bytes", o.communicator_bytes},
-            {"all_to_all_bytes", o.all_to_all_bytes}}},
-          {"capacity_bytes", c.job.cluster.gpu.memory_bytes}};
+            {"all_to_all_bytes", o.all_to_all_bytes},
+            {"gathered_bytes", o.gathered_bytes},
+            {"bucket_bytes", o.bucket_bytes}}},
+          {"capacity_bytes", c.job.cluster.gpu.memory_bytes},
+          {"host_bytes_per_node", c.priced.need.host_bytes_per_node(c.job.cluster)},
+          {"host_capacity_bytes", c.job.cluster.host_memory_bytes}};
 }
 
 Json levers_json(const Cost& c) {
@@ -68,6 +72,7 @@ Json json_of(const Cost& c) {
           {"mesh", mesh_json(p.arrangement.mesh)},
           {"recompute", ithaca::text_of(p.recompute)},
           {"schedule", c.job.overlap ? "overlapped" : "blocking"},
+          {"profile", std::string(c.job.profile.name)},
           {"degree", degrees.all},
           {"ulysses", degrees.ulysses},
           {"ring", degrees.ring},
@@ -92,18 +97,21 @@ Json json_of(const Cost& c) {
 
 std::string memory_text(const Cost& c) {
   using enum Align;
-  const auto capacity = static_cast<double>(c.job.cluster.gpu.memory_bytes);
   TextTable table({{"memory", left}, {"bytes", right}, {"", right}, {"of capacity", right}});
+  std::int64_t capacity = c.job.cluster.gpu.memory_bytes;
   const auto add = [&](const std::string& name, std::int64_t bytes) {
     if (bytes > 0)
       table.add({name, grouped(bytes), binary_bytes(bytes),
-                 fmt::format("{:.1f} %", 100 * static_cast<double>(bytes) / capacity)});
+                 fmt::format("{:.1f} %",
+                             100 * static_cast<double>(bytes) / static_cast<double>(capacity))});
   };
   for (std::size_t r = 0; r < memory_roles; ++r)
     add(name_of(static_cast<MemoryRole>(r)), c.priced.need.memory.by_role[r]);
   add("overhead: context", c.priced.need.overheads.context_bytes);
   add("overhead: communicators", c.priced.need.overheads.communicator_bytes);
   add("overhead: all-to-all", c.priced.need.overheads.all_to_all_bytes);
+  add("overhead: gathered weights", c.priced.need.overheads.gathered_bytes);
+  add("overhead: gradient buckets", c.priced.need.overheads.bucket_bytes);
   add("peak", c.priced.peak_bytes());
   if (c.reserved) {
     add("tensors reserved, default", c.reserved->segments.peak_bytes);
@@ -111,7 +119,12 @@ std::string memory_text(const Cost& c) {
   } else {
     table.add({"tensors reserved", "not replayed", "", ""});
   }
-  add("capacity", c.job.cluster.gpu.memory_bytes);
+  add("capacity", capacity);
+  capacity = c.job.cluster.host_memory_bytes;
+  if (const std::int64_t host = c.priced.need.host_bytes_per_node(c.job.cluster); host > 0) {
+    add("host, a node", host);
+    add("capacity of the host", capacity);
+  }
   return table.text(2);
 }
 
@@ -158,9 +171,10 @@ std::string text_of(const Cost& c) {
   const PricedStrategy& p = c.priced;
   const SentBytes sent = p.count.sent_bytes();
   std::string text =
-      fmt::format("{} on {} x {}: {}, recompute {}, {}\n{}, {} layers\n\n", c.job.model, c.job.gpus,
-                  c.job.cluster.gpu.name, p.arrangement.name, ithaca::text_of(p.recompute),
-                  c.job.overlap ? "overlapped" : "blocking", shape_text(c.job.shape), c.job.layers);
+      fmt::format("{} on {} x {}: {}, recompute {}, {}{}\n{}, {} layers\n\n", c.job.model,
+                  c.job.gpus, c.job.cluster.gpu.name, p.arrangement.name,
+                  ithaca::text_of(p.recompute), c.job.overlap ? "overlapped" : "blocking",
+                  profile_text(c.job.profile), shape_text(c.job.shape), c.job.layers);
   text +=
       fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
   text += collectives_text(p.count, p.arrangement.mesh);
@@ -173,6 +187,10 @@ std::string text_of(const Cost& c) {
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
+  if (!p.need.fits_host(c.job.cluster))
+    text += fmt::format(
+        "\n  does not fit on the host: {} over capacity\n",
+        binary_bytes(p.need.host_bytes_per_node(c.job.cluster) - c.job.cluster.host_memory_bytes));
   return text;
 }
 
@@ -181,12 +199,7 @@ class CostVerb : public Verb {
   using Verb::Verb;
 
   void define() {
-    add_model_options(*app_, o_);
-    add_cluster_options(*app_, o_);
-    add_strategy_options(*app_, o_);
-    add_step_options(*app_, o_);
-    app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
-    app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
+    add_pricing_options(*app_, o_);
     app_->add_option("--timeline", timeline_, "predicted timeline as a Chrome trace")
         ->type_name("FILE");
     app_->footer(

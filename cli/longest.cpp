@@ -1,11 +1,11 @@
 #include "planner/longest.h"
 
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 #include "models/error.h"
 #include "reports/format.h"
-#include "reports/json.h"
 #include "reports/text_table.h"
 
 #include <fmt/format.h>
@@ -16,23 +16,10 @@ namespace {
 
 /// What was allowed to be given up.
 Json levers_json(const Job& job, const Recompute& recompute) {
-  const auto tiles = [](std::int64_t n) { return n == 0 ? Json("auto") : Json(n); };
-  return {{"recompute", text_of(recompute)},
-          {"mlp_tiles", tiles(job.levers.mlp_tiles)},
-          {"loss_tiles", tiles(job.levers.loss_tiles)},
-          {"offload", job.levers.offload},
-          {"optimizer_offload", job.levers.optimizer_offload},
-          {"recipe", std::string(job.recipe.name)}};
-}
-
-std::string levers_text(const Job& job, const Recompute& recompute) {
-  const Levers& l = job.levers;
-  std::string text = "recompute " + text_of(recompute);
-  if (l.mlp_tiles != 1) text += ", tiled MLP";
-  if (l.loss_tiles != 1) text += ", tiled loss";
-  if (l.offload) text += ", checkpoints on the host";
-  if (l.optimizer_offload) text += ", optimizer on the host";
-  return text;
+  Json json{{"recompute", text_of(recompute)}};
+  json.update(levers_json(job.levers));
+  json["recipe"] = std::string(job.recipe.name);
+  return json;
 }
 
 class LongestVerb : public Verb {
@@ -40,12 +27,7 @@ class LongestVerb : public Verb {
   using Verb::Verb;
 
   void define() {
-    add_model_options(*app_, o_);
-    add_cluster_options(*app_, o_);
-    add_strategy_options(*app_, o_);
-    add_step_options(*app_, o_);
-    app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
-    app_->add_option("-o,--output", o_.output, "write to a file")->type_name("FILE");
+    add_pricing_options(*app_, o_);
     app_->footer(
         "Levers that are not given are all allowed: full recompute, tiles, host memory.\n"
         "Example:\n  ithaca longest --model llama-3.1-8b --cluster dgx-h100 --gpus 8");
@@ -105,6 +87,7 @@ class LongestVerb : public Verb {
             {"gpus", job.gpus},
             {"strategy", l.priced.arrangement.name},
             {"mesh", mesh_json(l.priced.arrangement.mesh)},
+            {"profile", std::string(job.profile.name)},
             {"longest", l.tokens},
             {"granularity", l.granularity},
             {"limited_by", l.limited_by},
@@ -116,8 +99,9 @@ class LongestVerb : public Verb {
   static std::string text(const Longest& l, const Job& job, const Recompute& recompute) {
     const PricedStrategy& p = l.priced;
     std::string text =
-        fmt::format("{} on {} x {}: {} on {}\n  {}\n\n", job.model, job.gpus, job.cluster.gpu.name,
-                    p.arrangement.name, to_string(p.arrangement.mesh), levers_text(job, recompute));
+        fmt::format("{} on {} x {}: {} on {}\n  recompute {}{}{}\n\n", job.model, job.gpus,
+                    job.cluster.gpu.name, p.arrangement.name, to_string(p.arrangement.mesh),
+                    text_of(recompute), levers_text(job.levers), profile_text(job.profile));
     if (l.tokens == 0)
       return text + fmt::format("  not even {} tokens fit: {} of {} are needed, most of it {}\n",
                                 l.granularity, binary_bytes(p.peak_bytes()),
@@ -129,7 +113,9 @@ class LongestVerb : public Verb {
     text += fmt::format("  host  {} of {} a node\n",
                         binary_bytes(p.need.host_bytes_per_node(job.cluster)),
                         binary_bytes(job.cluster.host_memory_bytes));
-    if (l.limited_by == "length") return text + "  nothing limits it within what was tried\n";
+    if (l.limited_by == "length")
+      return text + (l.term.empty() ? "  nothing limits it within what was tried\n"
+                                    : fmt::format("  a longer one is refused: {}\n", l.term));
     return text + fmt::format("  limited by {} memory, most of it {}\n",
                               l.limited_by == "gpu" ? "GPU" : "host", l.term);
   }

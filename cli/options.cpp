@@ -169,10 +169,30 @@ void add_step_options(CLI::App& app, Options& o) {
   add("--recipe", o.recipe, "NAME", "mixed, mixed-f32-grads, bf16 or f32 (mixed)");
   add("--mlp-tiles", o.mlp_tiles, "N|auto", "work through the MLP in runs of tokens (1)");
   add("--loss-tiles", o.loss_tiles, "N|auto", "work through logits and loss in runs (1)");
+  add_profile_option(app, o);
   app.add_flag("--offload", o.offload, "with --recompute full: inputs of layers wait on the host")
       ->group(group);
   app.add_flag("--optimizer-offload", o.optimizer_offload, "optimizer states on the host")
       ->group(group);
+}
+
+void add_profile_option(CLI::App& app, Options& o) {
+  std::vector<std::string_view> names;
+  for (const Profile& p : profiles()) names.push_back(p.name);
+  app.add_option("--profile", o.profile,
+                 fmt::format("implementation that is priced: {} ({})", fmt::join(names, ", "),
+                             names.front()))
+      ->type_name("NAME")
+      ->group("How");
+}
+
+void add_pricing_options(CLI::App& app, Options& o) {
+  add_model_options(app, o);
+  add_cluster_options(app, o);
+  add_strategy_options(app, o);
+  add_step_options(app, o);
+  app.add_flag("--json", o.json, "for scripts, schema ithaca/1");
+  app.add_option("-o,--output", o.output, "write to a file")->type_name("FILE");
 }
 
 std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,
@@ -217,13 +237,24 @@ bool overlaps(const Options& o) {
 }
 
 Recompute recomputes(const Options& o) {
-  return parse_recompute(o.recompute.empty() ? "none" : o.recompute, {}, "--recompute");
+  const Recompute how =
+      parse_recompute(o.recompute.empty() ? "none" : o.recompute, {}, "--recompute");
+  if (o.offload && !how.full)
+    throw InputError("--offload",
+                     fmt::format("expected --recompute full, got {}, only what recomputed layers "
+                                 "begin with can wait on the host",
+                                 text_of(how)));
+  return how;
 }
 
 /// A number of tiles, or 0 for "auto".
 std::int64_t tiles_of(const std::string& text, const char* flag) {
   if (text == "auto") return 0;
   return text.empty() ? 1 : whole(text, flag, 1, std::int64_t{1} << 40);
+}
+
+const Profile& profile_of(const Options& o) {
+  return o.profile.empty() ? profiles().front() : find_profile(o.profile);
 }
 
 Job job_of(const Options& o, Console& console) {
@@ -241,6 +272,7 @@ Job job_of(const Options& o, Console& console) {
   job.window = subject.window;
   job.window_layers = o.mask.empty() ? subject.window_layers : 0;
   if (!o.recipe.empty()) job.recipe = find_recipe(o.recipe);
+  job.profile = profile_of(o);
   if (!o.micro_batches.empty())
     job.micro_batches = whole(o.micro_batches, "--micro-batches", 1, 1 << 24);
   job.levers = {tiles_of(o.mlp_tiles, "--mlp-tiles"), tiles_of(o.loss_tiles, "--loss-tiles"),

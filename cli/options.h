@@ -19,7 +19,7 @@ struct Options {
   std::string hidden, intermediate, heads, kv_heads, head_dim, mask;
   std::string cluster, gpus;
   std::string strategy, mesh, recompute, schedule;
-  std::string recipe, micro_batches, mlp_tiles, loss_tiles;
+  std::string recipe, micro_batches, mlp_tiles, loss_tiles, profile;
   bool offload = false, optimizer_offload = false;
   std::string output;
   bool json = false, csv = false, markdown = false;
@@ -29,6 +29,9 @@ void add_model_options(CLI::App&, Options&);
 void add_cluster_options(CLI::App&, Options&);
 void add_strategy_options(CLI::App&, Options&);
 void add_step_options(CLI::App&, Options&);
+void add_profile_option(CLI::App&, Options&);
+/// All of these, and how the result is written.
+void add_pricing_options(CLI::App&, Options&);
 
 /// A decimal integer.
 std::int64_t whole(const std::string& text, std::string_view flag, std::int64_t least,
@@ -53,7 +56,10 @@ Subject subject_of(const Options&, Console&);
 
 int gpus_of(const Options&);
 bool overlaps(const Options&);
+/// Refuses --offload where nothing is recomputed in full.
 Recompute recomputes(const Options&);
+/// The reference when nothing was said.
+const Profile& profile_of(const Options&);
 /// Everything a price needs.  Needs --seq, --gpus and --cluster.
 Job job_of(const Options&, Console&);
 

@@ -22,6 +22,7 @@ PlanFile file_of(const Job& job, const std::string& cluster, const Ranked& best)
   file.strategy = best.choice.expression();
   file.mesh = best.choice.mesh;
   file.recompute = best.choice.recompute;
+  file.job.levers.offload &= file.recompute.full;
   file.step_s = best.step_s;
   file.peak_bytes = best.peak_bytes;
   file.sent_bytes = best.sent_bytes;
@@ -35,6 +36,7 @@ class PlanVerb : public Verb {
   void define() {
     add_model_options(*app_, o_);
     add_cluster_options(*app_, o_);
+    add_step_options(*app_, o_);
     app_->add_option("--schedule", o_.schedule, "overlapped or blocking (overlapped)")
         ->type_name("HOW");
     app_->add_flag("--all", all_, "the whole ranking, not its first ten");

@@ -1,5 +1,6 @@
 #include "cli/plan_text.h"
 
+#include "cli/json.h"
 #include "cli/text.h"
 #include "models/error.h"
 #include "reports/format.h"
@@ -133,6 +134,14 @@ std::string infeasible_text(const Plan& plan) {
   return text;
 }
 
+/// The choice that needs least of what it lacks.
+const Infeasible* least_of(const Plan& plan, std::optional<std::int64_t> Infeasible::*bytes) {
+  const Infeasible* least = nullptr;
+  for (const Infeasible& i : plan.infeasible)
+    if (i.*bytes && (least == nullptr || *(i.*bytes) < *(least->*bytes))) least = &i;
+  return least;
+}
+
 }  // namespace
 
 Json plan_json(const Job& job, const Plan& plan) {
@@ -149,7 +158,12 @@ Json plan_json(const Job& job, const Plan& plan) {
           {"cluster", job.cluster.name},
           {"gpus", job.gpus},
           {"capacity_bytes", job.cluster.gpu.memory_bytes},
+          {"host_capacity_bytes", job.cluster.host_memory_bytes},
           {"schedule", job.overlap ? "overlapped" : "blocking"},
+          {"profile", std::string(job.profile.name)},
+          {"recipe", std::string(job.recipe.name)},
+          {"micro_batches", job.micro_batches},
+          {"levers", levers_json(job.levers)},
           {"best", ranking.empty() ? Json(nullptr) : ranking.front()},
           {"ranking", ranking},
           {"infeasible", infeasible},
@@ -160,9 +174,10 @@ Json plan_json(const Job& job, const Plan& plan) {
 std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
   const Ranked& best = plan.ranking.front();
   std::string text =
-      fmt::format("{} on {} x {} ({} each), schedule {}\n{}, {} layers\n\n", job.model, job.gpus,
-                  job.cluster.gpu.name, binary_bytes(job.cluster.gpu.memory_bytes),
-                  job.overlap ? "overlapped" : "blocking", shape_text(job.shape), job.layers);
+      fmt::format("{} on {} x {} ({} each), schedule {}{}{}\n{}, {} layers\n\n", job.model,
+                  job.gpus, job.cluster.gpu.name, binary_bytes(job.cluster.gpu.memory_bytes),
+                  job.overlap ? "overlapped" : "blocking", levers_text(job.levers),
+                  profile_text(job.profile), shape_text(job.shape), job.layers);
   text += paragraph(0, 2,
                     fmt::format("Best of {} choices ({:.1f} s): {}", plan.candidates, plan.wall_s,
                                 described(best.choice)));
@@ -180,9 +195,13 @@ std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
 }
 
 std::string why_nothing_fits(const Job& job, const Plan& plan) {
-  const Infeasible* least = nullptr;
-  for (const Infeasible& i : plan.infeasible)
-    if (i.peak_bytes && (least == nullptr || *i.peak_bytes < *least->peak_bytes)) least = &i;
+  const Infeasible* const least = least_of(plan, &Infeasible::peak_bytes);
+  if (const Infeasible* const host = least_of(plan, &Infeasible::host_bytes); host != nullptr)
+    return fmt::format(
+        "no feasible plan: what fits the GPU needs at least {} in the host memory of a node ({}, "
+        "recompute {}), capacity is {}; leave more on the GPU, or use more nodes",
+        binary_bytes(*host->host_bytes), host->choice.expression(),
+        text_of(Recompute(host->choice.recompute)), binary_bytes(job.cluster.host_memory_bytes));
   if (least == nullptr)
     return fmt::format(
         "no feasible plan: none of {} choices is possible for this shape, such as {}: {}",

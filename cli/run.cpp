@@ -105,6 +105,9 @@ class RunVerb : public Verb {
     if (!seq_.empty()) shape = with_tokens(shape, token_count(seq_, "--seq"));
     if (!seq_.empty() && fmt::format("{}", shape.L) != seq_)
       console.note(fmt::format("--seq {} = {} tokens", seq_, shape.L));
+    if (!is_reference(plan.job.profile))
+      console.note(fmt::format("the plan prices {}, the run has this project's own kernels",
+                               plan.job.profile.name));
     Arrangement at = arrange(plan.strategy, plan.mesh, shape);
     if (rings_in_bf16(at)) console.note(bf16_ring_note());
     return {std::move(plan), shape, std::move(at), dtype, scale, {}};

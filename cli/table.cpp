@@ -15,6 +15,7 @@ class TableVerb : public Verb {
     add_model_options(*app_, o_);
     app_->add_option("-N,--gpus", o_.gpus, "ranks of every strategy (8)")->type_name("N");
     app_->add_option("--ulysses", ulysses_, "of these, Ulysses ranks of usp")->type_name("N");
+    add_profile_option(*app_, o_);
     app_->add_flag("--json", o_.json, "for scripts, schema ithaca/1");
     app_->add_flag("--csv", o_.csv, "one line per strategy");
     app_->add_flag("--markdown", o_.markdown, "as in a README");
@@ -30,7 +31,8 @@ class TableVerb : public Verb {
     take_default(o_.gpus, "8", "--gpus", console);
     take_default(o_.seq, "131072", "--seq", console);
     const Subject subject = subject_of(o_, console);
-    TableRequest request{subject.name, subject.shape, gpus_of(o_), 0, subject.layers};
+    TableRequest request{subject.name,   subject.shape, gpus_of(o_), 0,
+                         subject.layers, profile_of(o_)};
     if (!ulysses_.empty())
       request.ulysses = static_cast<int>(whole(ulysses_, "--ulysses", 1, request.degree));
     const StrategyTable table = strategy_table(request);

@@ -29,6 +29,19 @@ std::string shape_text(const LayerShape& n) {
                      n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k, mask);
 }
 
+std::string profile_text(const Profile& p) {
+  return is_reference(p) ? "" : fmt::format(", as {} does", p.name);
+}
+
+std::string levers_text(const Levers& l) {
+  std::string text;
+  if (l.mlp_tiles != 1) text += ", tiled MLP";
+  if (l.loss_tiles != 1) text += ", tiled loss";
+  if (l.offload) text += ", checkpoints on the host";
+  if (l.optimizer_offload) text += ", optimizer on the host";
+  return text;
+}
+
 std::string step_text(const Program& p, const Step& step) {
   const Traffic traffic = traffic_of(p, step);
   const ValueId value = traffic.wire == Wire::none ? step.out[0] : step.in[0];

@@ -38,6 +38,7 @@ TrainOptions options_of(const TrainFlags& flags, const TwinRun& twin) {
   Job job = twin.plan.job;
   job.shape = twin.shape;
   job.vocabulary = byte_vocabulary;
+  job.profile = profiles().front();  // the run has this project's kernels
   TrainOptions o;
   o.step = step_options(job, twin.arrangement, twin.plan.recompute);
   o.step.vocabulary_multiple = 1;

@@ -256,18 +256,18 @@ class LayerWriter {
   Weights& w_;
 };
 
-Layout real(const Layout& layout, const Mesh& mesh) {
-  Layout kept;
-  for (const Placement& p : layout)
-    if (mesh.ranks(p.cut.axis) > 1) kept.push_back(p);
-  return kept;
+Axis axis_of(const Placement& p) {
+  return p.cut.axis;
+}
+Axis axis_of(Axis axis) {
+  return axis;
 }
 
-AxisList real(const AxisList& axes, const Mesh& mesh) {
-  AxisList kept;
-  for (const Axis axis : axes)
-    if (mesh.ranks(axis) > 1) kept.push_back(axis);
-  return kept;
+template <class List>  // of placements or axes
+List real(List list, const Mesh& mesh) {
+  const auto single = [&](const auto& each) { return mesh.ranks(axis_of(each)) == 1; };
+  list.erase(std::ranges::remove_if(list, single).begin(), list.end());
+  return list;
 }
 
 WeightRow real(WeightRow row, const Mesh& mesh) {

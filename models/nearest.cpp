@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ithaca {
 namespace {
@@ -52,6 +53,13 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
       known, {}, [&](const std::string& candidate) { return edit_distance(word, candidate); });
   if (edit_distance(word, *best) > std::max<std::size_t>(2, word.size() / 3)) return "";
   return fmt::format(", did you mean \"{}\"?", *best);
+}
+
+void refuse_name(std::string_view name, const std::vector<std::string>& known, const Place& place,
+                 std::string_view key) {
+  throw InputError(place, key,
+                   fmt::format("expected one of {}, got {}{}", fmt::join(known, ", "),
+                               in_quotes(name), did_you_mean(name, known)));
 }
 
 }  // namespace ithaca

@@ -1,13 +1,8 @@
 #include "models/profile.h"
 
-#include "models/error.h"
 #include "models/nearest.h"
 
-#include <algorithm>
 #include <array>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <vector>
 
 namespace ithaca {
 namespace {
@@ -101,13 +96,12 @@ std::span<const Profile> profiles() {
   return all;
 }
 
-const Profile& find_profile(std::string_view name) {
-  const auto it = std::ranges::find(all, name, &Profile::name);
-  if (it != all.end()) return *it;
-  std::vector<std::string> names;
-  for (const Profile& p : all) names.emplace_back(p.name);
-  throw InputError("--profile", fmt::format("expected one of {}, got {}{}", fmt::join(names, ", "),
-                                            in_quotes(name), did_you_mean(name, names)));
+bool is_reference(const Profile& profile) {
+  return profile.name == all.front().name;
+}
+
+const Profile& find_profile(std::string_view name, const Place& place, std::string_view key) {
+  return named(profiles(), name, place, key);
 }
 
 Strategy with_profile(Strategy s, const Profile& profile) {

@@ -6,6 +6,7 @@
 // fitted number.
 #pragma once
 
+#include "models/error.h"
 #include "models/strategy.h"
 
 #include <optional>
@@ -36,8 +37,11 @@ struct Profile {
 };
 /// reference (every sum straight to where it is wanted, fused kernels), deepspeed, megatron, fsdp2 and more.
 std::span<const Profile> profiles();
-/// InputError with key "--profile" for an unknown name.
-const Profile& find_profile(std::string_view name);
+/// The first: what is priced when nothing is said.
+bool is_reference(const Profile&);
+/// InputError at `place` with `key` for an unknown name.
+const Profile& find_profile(std::string_view name, const Place& place = {},
+                            std::string_view key = "--profile");
 
 /// The strategy with weight rows as the implementation handles them.
 Strategy with_profile(Strategy, const Profile&);

@@ -1,12 +1,8 @@
 #include "models/recipe.h"
 
-#include "models/error.h"
 #include "models/nearest.h"
 
-#include <algorithm>
 #include <array>
-#include <fmt/format.h>
-#include <vector>
 
 namespace ithaca {
 namespace {
@@ -28,14 +24,8 @@ std::span<const Recipe> recipes() {
   return all;
 }
 
-const Recipe& find_recipe(std::string_view name) {
-  const auto it = std::ranges::find(all, name, &Recipe::name);
-  if (it != all.end()) return *it;
-  std::vector<std::string> names;
-  for (const Recipe& r : all) names.emplace_back(r.name);
-  throw InputError("--recipe",
-                   fmt::format("expected one of mixed, mixed-f32-grads, bf16 and f32, got {}{}",
-                               in_quotes(name), did_you_mean(name, names)));
+const Recipe& find_recipe(std::string_view name, const Place& place, std::string_view key) {
+  return named(recipes(), name, place, key);
 }
 
 }  // namespace ithaca

@@ -1,6 +1,7 @@
 // models/recipe.h -- in which precision weights, gradients and optimizer states are kept.
 #pragma once
 
+#include "models/error.h"
 #include "models/type.h"
 
 #include <span>
@@ -16,7 +17,8 @@ struct Recipe {
   bool master = true;  ///< an f32 copy of the weights beside those in use
 };
 std::span<const Recipe> recipes();
-/// InputError with key "--recipe" for an unknown name.
-const Recipe& find_recipe(std::string_view name);
+/// InputError at `place` with `key` for an unknown name.
+const Recipe& find_recipe(std::string_view name, const Place& place = {},
+                          std::string_view key = "--recipe");
 
 }  // namespace ithaca

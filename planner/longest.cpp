@@ -8,6 +8,11 @@
 namespace ithaca {
 namespace {
 
+std::string largest_term(const PricedStrategy& p) {
+  const auto most = std::ranges::max_element(p.need.memory.by_role) - p.need.memory.by_role.begin();
+  return name_of(static_cast<MemoryRole>(most));
+}
+
 class Search {
  public:
   Search(Job job, const std::string& strategy, const Mesh& mesh, const Recompute& recompute)
@@ -30,11 +35,12 @@ class Search {
   }
 
   /// What a length that does not fit is too long for.
-  std::string limit(std::int64_t tokens) {
+  void explain(Longest& found, std::int64_t tokens) {
     try {
-      return need(tokens).fits_gpu(job_.cluster) ? "host" : "gpu";
-    } catch (const InputError&) {
-      return "length";
+      found.limited_by = need(tokens).fits_gpu(job_.cluster) ? "host" : "gpu";
+      found.term = found.limited_by == "host" ? "host copies" : largest_term(found.priced);
+    } catch (const InputError& error) {
+      found.term = error.what();
     }
   }
 
@@ -57,11 +63,6 @@ class Search {
   const Recompute& recompute_;
 };
 
-std::string largest_term(const PricedStrategy& p) {
-  const auto most = std::ranges::max_element(p.need.memory.by_role) - p.need.memory.by_role.begin();
-  return name_of(static_cast<MemoryRole>(most));
-}
-
 }  // namespace
 
 Longest longest(Job job, const std::string& strategy, const Mesh& mesh, const Recompute& recompute,
@@ -78,10 +79,8 @@ Longest longest(Job job, const std::string& strategy, const Mesh& mesh, const Re
   search.length(std::max(found.tokens, found.granularity));
   found.priced = search.price_now();
   found.limited_by = "length";
-  if (found.tokens + found.granularity > most) return found;
-  found.limited_by = search.limit(found.tokens + found.granularity);
-  if (found.limited_by == "gpu") found.term = largest_term(found.priced);
-  if (found.limited_by == "host") found.term = "host copies";
+  if (found.tokens + found.granularity <= most)
+    search.explain(found, found.tokens + found.granularity);
   return found;
 }
 

@@ -12,9 +12,11 @@ struct Longest {
   std::int64_t tokens =
       0;  ///< of a sample; 0: not even the shortest length the strategy takes fits
   std::int64_t granularity = 1;  ///< lengths are multiples of this: what the strategy divides by
-  std::string limited_by;        ///< "gpu" or "host"; "length" when the most tokens asked about fit
-  std::string term;              ///< what most of that memory is: "saved", "host copies", ...
-  PricedStrategy priced;         ///< at the longest length, or at the shortest when none fits
+  std::string
+      limited_by;  ///< "gpu" or "host"; "length" when the most tokens asked about fit, or none longer are taken
+  std::string
+      term;  ///< what most of that memory is: "saved", "host copies", ...; why a longer one is not taken
+  PricedStrategy priced;  ///< at the longest length, or at the shortest when none fits
 };
 
 /// Bisection over exact memory, GPU and host, up to `most` tokens.  `job.shape.L` is of no matter.  Throws InputError

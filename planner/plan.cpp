@@ -23,17 +23,26 @@ std::string too_large(const PricedStrategy& p, std::int64_t capacity_bytes) {
                      static_cast<double>(p.need.memory.by_role[most]) / gib);
 }
 
+std::string too_large_for_host(const Job& job, std::int64_t bytes) {
+  return fmt::format("needs {:.1f} GiB of {:.1f} GiB in the host memory of a node",
+                     static_cast<double>(bytes) / gib,
+                     static_cast<double>(job.cluster.host_memory_bytes) / gib);
+}
+
 void consider(Plan& plan, const Job& job, const Choice& choice) {
   try {
     const PricedStrategy p = price(job, choice.expression(), choice.mesh, choice.recompute);
-    if (p.peak_bytes() > job.cluster.gpu.memory_bytes)
+    const std::int64_t host = p.need.host_bytes_per_node(job.cluster);
+    if (!p.need.fits_gpu(job.cluster))
       plan.infeasible.push_back(
-          {choice, too_large(p, job.cluster.gpu.memory_bytes), p.peak_bytes()});
+          {choice, too_large(p, job.cluster.gpu.memory_bytes), p.peak_bytes(), {}});
+    else if (!p.need.fits_host(job.cluster))
+      plan.infeasible.push_back({choice, too_large_for_host(job, host), {}, host});
     else
       plan.ranking.push_back({choice, p.time.step_s, p.time.compute_s, p.time.exposed_comm_s,
                               p.peak_bytes(), p.count.sent_bytes().total()});
   } catch (const InputError& e) {
-    plan.infeasible.push_back({choice, e.what(), {}});
+    plan.infeasible.push_back({choice, e.what(), {}, {}});
   }
 }
 

@@ -21,7 +21,8 @@ struct Ranked {
 struct Infeasible {
   Choice choice;
   std::string reason;
-  std::optional<std::int64_t> peak_bytes;  ///< set when it is memory that does not fit
+  std::optional<std::int64_t> peak_bytes;  ///< set when it is memory of the GPU that does not fit
+  std::optional<std::int64_t> host_bytes;  ///< of a node; set when only that of the host does not
 };
 
 struct Plan {

@@ -78,6 +78,7 @@ std::string step_text(const Job& job) {
   if (job.tied) put("tied", "true");
   if (job.window_layers > 0)
     put("window", fmt::format("{{tokens: {}, layers: {}}}", job.window, job.window_layers));
+  if (!is_reference(job.profile)) put("profile", job.profile.name);
   if (job.recipe.name != recipes().front().name) put("recipe", job.recipe.name);
   if (job.micro_batches > 1) put("micro_batches", job.micro_batches);
   if (const Levers& l = job.levers; l != Levers())
@@ -104,11 +105,20 @@ void read_step(const Yaml& y, Job& job) {
     job.window = window->at("tokens").integer(1, most_tokens);
     job.window_layers = window->at("layers").integer(1, SizeLimits::layers);
   }
-  if (const auto recipe = y.find("recipe")) {
-    job.recipe = find_recipe(recipe->one_of({"mixed", "mixed-f32-grads", "bf16", "f32"}));
-  }
+  if (const auto profile = y.find("profile"))
+    job.profile = find_profile(profile->text(), profile->place(), profile->key());
+  if (const auto recipe = y.find("recipe"))
+    job.recipe = find_recipe(recipe->text(), recipe->place(), recipe->key());
   if (const auto n = y.find("micro_batches")) job.micro_batches = n->integer(1, most_samples);
   if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
+}
+
+void check_offload(const Yaml& y, const PlanFile& plan) {
+  if (plan.job.levers.offload && !plan.recompute.full)
+    y.at("levers").at("offload").fail(
+        fmt::format("expected false, got true with recompute {}, only what recomputed layers begin "
+                    "with can wait on the host",
+                    ithaca::text_of(plan.recompute)));
 }
 
 void read_prediction(const Yaml& y, PlanFile& plan) {
@@ -140,7 +150,7 @@ PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
   y.allow({"schema",     "kind", "model",  "layers",        "layer",     "batch",    "seq",
            "cluster",    "gpus", "mesh",   "strategy",      "recompute", "schedule", "predicted",
-           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window"});
+           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window",   "profile"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;
@@ -162,6 +172,7 @@ PlanFile load_plan(const std::string& path) {
   const Yaml recompute = y.at("recompute");
   plan.recompute = parse_recompute(recompute.text(), recompute.place(), recompute.key());
   read_step(y, plan.job);
+  check_offload(y, plan);
   plan.job.overlap = y.at("schedule").one_of({"blocking", "overlapped"}) == "overlapped";
   if (const auto predicted = y.find("predicted")) read_prediction(*predicted, plan);
   return plan;

@@ -14,6 +14,7 @@
 //     recompute: full                # none | full | selective, or classes: norm+act+up
 //     vocabulary: 128256             # left out: layers only; and `tied: true`
 //     window: {tokens: 4096, layers: 21}   # layers that see only so many tokens back
+//     profile: deepspeed             # models/profile.h; reference when absent
 //     recipe: mixed                  # models/recipe.h; micro_batches: 4
 //     levers: {mlp_tiles: 0, loss_tiles: 0, offload: true, optimizer_offload: false}   # planner/price.h
 //     schedule: overlapped           # blocking | overlapped

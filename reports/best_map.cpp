@@ -43,7 +43,7 @@ void fill(BestCell& cell, Job job) {
     cell.best = std::move(planned.ranking.front());
     return;
   }
-  const auto too_large = [](const Infeasible& i) { return i.peak_bytes.has_value(); };
+  const auto too_large = [](const Infeasible& i) { return i.peak_bytes || i.host_bytes; };
   const auto it = std::ranges::find_if(planned.infeasible, too_large);
   const bool memory = it != planned.infeasible.end();
   cell.state = memory ? CellState::out_of_memory : CellState::impossible;

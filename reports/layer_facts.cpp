@@ -41,7 +41,7 @@ void read_weights(LayerFacts& facts, const std::vector<Event>& events) {
     const std::string name = weight_name(e);
     if (!calls.contains(name)) facts.gathered_parameters += e.elements;
     calls[name][e.wire] += e.calls;
-    const bool mlp = name == "w_up" || name == "w_down";
+    const bool mlp = name == "w_gate" || name == "w_up" || name == "w_down";
     (mlp ? facts.mlp_weights : facts.attention_weights) = true;
   }
   for (const auto& [name, each] : calls)

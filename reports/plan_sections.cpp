@@ -176,6 +176,9 @@ Section memory_section(const PlanData& d) {
   add("overhead: context", d.priced.need.overheads.context_bytes);
   add("overhead: communicators", d.priced.need.overheads.communicator_bytes);
   add("overhead: all-to-all channels", d.priced.need.overheads.all_to_all_bytes);
+  const Overheads& o = d.priced.need.overheads;
+  if (o.gathered_bytes > 0) add("overhead: gathered weights", o.gathered_bytes);
+  if (o.bucket_bytes > 0) add("overhead: gradient buckets", o.bucket_bytes);
   add("peak", d.priced.peak_bytes());
   section.tables.push_back(std::move(table));
   return section;

@@ -22,6 +22,9 @@ std::string header(const TableRequest& r) {
       "{}{})",
       r.model, r.degree, n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.k, n.e, mask);
 }
+std::string profile_line(const TableRequest& r) {
+  return is_reference(r.profile) ? "" : fmt::format("Priced as {} does\n\n", r.profile.name);
+}
 
 bool possible(const TableRow& row) {
   return row.error.empty();
@@ -125,7 +128,7 @@ std::string memory_caption(const TableRequest& r) {
 }  // namespace
 
 std::string table_text(const StrategyTable& table) {
-  std::string out = header(table.request) + "\n\n";
+  std::string out = header(table.request) + "\n\n" + profile_line(table.request);
   out +=
       "Sent by one rank for one layer (all-gather, reduce-scatter, all-reduce, all-to-all, "
       "point to point)\n\n";
@@ -150,6 +153,7 @@ std::string table_text(const StrategyTable& table) {
 
 std::string table_markdown(const StrategyTable& table) {
   std::string out = fmt::format("# Strategies for {}\n\n", header(table.request));
+  out += profile_line(table.request);
   out += "Sent by one rank, one layer, forward and backward:\n\n" + sent_table(table).markdown();
   out += fmt::format("\n{}:\n\n", memory_caption(table.request)) + form_table(table).markdown();
   out += fmt::format("\n{}\n", letters(table));

@@ -58,7 +58,8 @@ std::string memory_csv(const std::vector<MemoryBar>& bars) {
   std::vector<std::string> headers{"rank_in_plan", "strategy", "mesh", "recompute"};
   for (std::size_t r = 0; r < memory_roles; ++r)
     headers.push_back(fmt::format("{}_bytes", name_of(static_cast<MemoryRole>(r))));
-  for (const char* more : {"context_bytes", "communicator_bytes", "all_to_all_bytes", "peak_bytes"})
+  for (const char* more : {"context_bytes", "communicator_bytes", "all_to_all_bytes",
+                           "gathered_bytes", "bucket_bytes", "peak_bytes"})
     headers.emplace_back(more);
   TextTable table = table_of(headers);
   for (const MemoryBar& b : bars) {
@@ -66,7 +67,8 @@ std::string memory_csv(const std::vector<MemoryBar>& bars) {
         cells(b.rank_in_plan, b.strategy, to_string(b.mesh), text_of(Recompute(b.recompute)));
     for (const std::int64_t bytes : b.by_role) row.push_back(fmt::format("{}", bytes));
     for (std::string& cell : cells(b.overheads.context_bytes, b.overheads.communicator_bytes,
-                                   b.overheads.all_to_all_bytes, b.peak_bytes()))
+                                   b.overheads.all_to_all_bytes, b.overheads.gathered_bytes,
+                                   b.overheads.bucket_bytes, b.peak_bytes()))
       row.push_back(std::move(cell));
     table.add(std::move(row));
   }

@@ -39,7 +39,9 @@ Json json_of(const MemoryBar& b, const Plan& plan) {
             {"by_role", by_role_json(b.by_role)}, {"peak_bytes", b.peak_bytes()}};
   json["overheads"] = {{"context", b.overheads.context_bytes},
                        {"communicator", b.overheads.communicator_bytes},
-                       {"all_to_all", b.overheads.all_to_all_bytes}};
+                       {"all_to_all", b.overheads.all_to_all_bytes},
+                       {"gathered", b.overheads.gathered_bytes},
+                       {"bucket", b.overheads.bucket_bytes}};
   if (b.rank_in_plan > 0)
     json["terms"] = terms_of(plan.ranking[static_cast<std::size_t>(b.rank_in_plan - 1)].choice);
   return json;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "models/mesh.h"
+#include "models/profile.h"
 #include "reports/closed_forms.h"
 #include "reports/crossover.h"
 #include "reports/layer_facts.h"
@@ -25,6 +26,7 @@ struct TableRequest {
   int degree = 8;           ///< ranks of every strategy
   int ulysses = 0;          ///< ranks of the Ulysses axis of usp; 0: see default_mesh()
   std::int64_t layers = 1;  ///< for memory only
+  Profile profile = profiles().front();
 };
 
 struct TableRow {

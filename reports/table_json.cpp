@@ -81,6 +81,7 @@ Json table_json(const StrategyTable& table) {
             {"model", table.request.model},
             {"shape", shape_json(table.request.shape)},
             {"degree", table.request.degree},
+            {"profile", std::string(table.request.profile.name)},
             {"letters", closed_form_letters()}};
   json["rows"] = Json::array();
   for (const TableRow& row : table.rows)

@@ -24,10 +24,12 @@ enum class Kind { activation, matrix, gain, bias };
 Kind kind_of(const Program& p, ValueId input) {
   if (p[input].role != Role::weight) return Kind::activation;
   for (const Step& s : p.steps()) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(s.in, input) - s.in.begin());
+    if (at == s.in.size()) continue;
     const bool normalizes = std::holds_alternative<Normalize>(s.op);
-    if (normalizes && s.in[1] == input) return Kind::gain;
-    if (normalizes && s.in.size() > 2 && s.in[2] == input) return Kind::bias;
-    if (std::holds_alternative<Bias>(s.op) && s.in[1] == input) return Kind::bias;
+    if (at == 1 && (normalizes || std::holds_alternative<Multiply>(s.op))) return Kind::gain;
+    if (at == 2 && normalizes) return Kind::bias;
+    if (at == 1 && std::holds_alternative<Bias>(s.op)) return Kind::bias;
   }
   return Kind::matrix;
 }

@@ -41,7 +41,11 @@ class Execution {
         ledger_(plan_.arena_bytes),
         host_ledger_(plan_.host_arena_bytes),
         uses_left_(count_uses()),
-        sent_before_(communicator.sent_bytes()) {}
+        holds_left_(p_.values().size()),
+        taken_over_(p_.values().size()),
+        sent_before_(communicator.sent_bytes()) {
+    for (const Program::Hold& hold : p_.holds()) ++holds_left_[hold.value];
+  }
 
   RankResult run(const Inputs& input) {
     for (const ValueId v : p_.inputs()) load(v, input(v));
@@ -75,7 +79,6 @@ class Execution {
     for (const Step& s : p_.steps())
       for (const ValueId v : s.in) ++uses[v];
     for (const ValueId v : p_.outputs()) ++uses[v];
-    for (const Program::Hold& hold : p_.holds()) ++uses[hold.value];
     const auto end = static_cast<std::int64_t>(p_.steps().size());
     for (const ValueId v : p_.inputs()) uses[v] += plan_.lifetime[v].dies == end ? 1 : 0;
     return uses;
@@ -119,10 +122,11 @@ class Execution {
     result_.sent_bytes_by_step.push_back(sent_bytes() - sent_before);
     done_.push_back(device_.record(lane));
     ledger_.give_back(plan_.scratch[i], scratch_bytes);
-    for (const ValueId v : s.in) use(v);
-    for (const ValueId v : s.out)
-      if (uses_left_[v] == 0) end(v);
-    for (const ValueId v : std::exchange(taken_over_, {})) let_go(v);
+    for (const ValueId v : s.in) {
+      --uses_left_[v];
+      end_unless_needed(v);
+    }
+    for (const ValueId v : s.out) end_unless_needed(v);
   }
 
   /// A value that takes over the buffer of an operand takes it from the operand, which is then
@@ -132,22 +136,19 @@ class Execution {
     if (source != no_value) {
       require(uses_left_[source] == 1, "a buffer is taken over that is still in use");
       give_back(source);
-      uses_left_[source] = 0;
-      taken_over_.push_back(source);
+      taken_over_[source] = true;
     }
     ledger_of(v).take(plan_.offset[v], bytes(v));
   }
-  void use(ValueId v) {
-    if (uses_left_[v] > 0 && --uses_left_[v] == 0) end(v);
-  }
-  void end(ValueId v) {
-    give_back(v);
-    let_go(v);
-  }
-  /// What was held as long as v was.
-  void let_go(ValueId v) {
-    for (const Program::Hold& hold : p_.holds())
-      if (hold.with == v) use(hold.value);
+  /// With a value go those it held.
+  void end_unless_needed(ValueId v) {
+    if (uses_left_[v] > 0 || holds_left_[v] > 0) return;
+    if (!taken_over_[v]) give_back(v);
+    for (const Program::Hold& hold : p_.holds()) {
+      if (hold.with != v) continue;
+      --holds_left_[hold.value];
+      end_unless_needed(hold.value);
+    }
   }
   void give_back(ValueId v) { ledger_of(v).give_back(plan_.offset[v], bytes(v)); }
 
@@ -205,8 +206,8 @@ class Execution {
   Arena arena_;
   std::vector<std::byte> host_;
   Ledger ledger_, host_ledger_;
-  std::vector<int> uses_left_;
-  Ids taken_over_;  ///< in this step
+  std::vector<int> uses_left_, holds_left_;  ///< by value
+  std::vector<bool> taken_over_;
   std::vector<std::int64_t> sent_before_;
   std::vector<Device::Event> done_;  ///< by step
   RankResult result_;

@@ -175,9 +175,13 @@ bool Verification::bytes_match() const {
 
 Verification verify_layer(const LayerShape& shape, const Strategy& strategy, const Mesh& mesh,
                           const VerifyOptions& options) {
-  const LayerOptions layer_options{options.recompute, true, options.dtype};
-  Executed many = execute(layer_program(shape, strategy, mesh, layer_options), options);
-  Executed one = execute(one_rank(shape, {false, true, options.dtype}), options);
+  LayerOptions plain{false, true, options.dtype};
+  plain.kernels = options.kernels;
+  LayerOptions levers = plain;
+  levers.recompute = options.recompute;
+  levers.mlp_tiles = options.mlp_tiles;
+  Executed many = execute(layer_program(shape, strategy, mesh, levers), options);
+  Executed one = execute(one_rank(shape, plain), options);
   Verification v;
   v.tensors = compare_tensors(many, one);
   append_sent(v, many.layer.program, many.layer_by_rank);

@@ -21,6 +21,8 @@ struct VerifyOptions {
   DType dtype = DType::f64;
   Recompute recompute = {};
   double patience_s = 300;  ///< how long a rank waits for another
+  Kernels kernels = {};     ///< of the sharded layer and of one rank's
+  std::int64_t mlp_tiles = 1;
 };
 
 /// One tensor of the sharded run beside one rank's.

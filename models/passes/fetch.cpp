@@ -1,6 +1,6 @@
 #include "models/passes/fetch.h"
 
-#include "models/rewriter.h"
+#include "models/passes/rewriter.h"
 
 #include <algorithm>
 #include <map>

@@ -229,6 +229,47 @@ TEST(Cost, WarnsOfRingGradientsInBf16OnlyWhereTheyAre) {
   EXPECT_FALSE(warns("ulysses_zero3"));
 }
 
+TEST(Cost, SaysWhatTheHostAndTheProfileHold) {
+  const std::string line = "cost" + job + " --strategy ulysses_zero3 --recompute full --offload";
+  const Json own = ithaca_cli(line + " --json").json();
+  EXPECT_EQ(own.at("profile"), "reference");
+  EXPECT_GT(own.at("memory").at("host_bytes_per_node").get<std::int64_t>(), 0);
+  EXPECT_EQ(own.at("memory").at("host_capacity_bytes").get<std::int64_t>(), 2'048'000'000'000);
+  EXPECT_EQ(own.at("memory").at("overheads").at("gathered_bytes"), 0);
+  const Json theirs = ithaca_cli(line + " --profile deepspeed --json").json();
+  EXPECT_EQ(theirs.at("profile"), "deepspeed");
+  EXPECT_EQ(theirs.at("memory").at("overheads").at("gathered_bytes"), 2'100'000'000);
+  EXPECT_EQ(theirs.at("memory").at("overheads").at("bucket_bytes"), 2'000'000'000);
+  const std::string text = ithaca_cli(line + " --profile deepspeed").out;
+  for (const char* const words : {", as deepspeed does", "host, a node",
+                                  "overhead: gathered weights", "overhead: gradient buckets"})
+    EXPECT_NE(text.find(words), std::string::npos) << words;
+  EXPECT_EQ(ithaca_cli(line).out.find("gathered weights"), std::string::npos);
+}
+
+TEST(Profile, IsNamedByEveryVerbThatPrices) {
+  const std::string flag = " --profile hf-deepspeed";
+  for (const std::string& line :
+       {"table --model llama-3.1-8b --gpus 8 --seq 128k" + flag, "plan" + job + flag,
+        "longest --model llama-3.1-8b --cluster dgx-h100 --gpus 8" + flag}) {
+    EXPECT_NE(ithaca_cli(line).out.find("as hf-deepspeed does"), std::string::npos) << line;
+    EXPECT_EQ(ithaca_cli(line + " --json").json().at("profile"), "hf-deepspeed") << line;
+  }
+}
+
+TEST(Plan, TakesTheLeversOfAStep) {
+  const Ran ran = ithaca_cli(
+      "plan --json --recipe f32 --micro-batches 2 --loss-tiles auto "
+      "--optimizer-offload" +
+      job);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  EXPECT_EQ(json.at("recipe"), "f32");
+  EXPECT_EQ(json.at("micro_batches"), 2);
+  EXPECT_EQ(json.at("levers").at("loss_tiles"), "auto");
+  EXPECT_EQ(json.at("levers").at("optimizer_offload"), true);
+}
+
 TEST(Plan, JsonHasTheContractsKeys) {
   const Ran ran = ithaca_cli("plan --json" + job);
   ASSERT_EQ(ran.code, 0) << ran.err;

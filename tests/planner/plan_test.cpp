@@ -1,6 +1,7 @@
 #include "planner/plan.h"
 
 #include "models/error.h"
+#include "planner/longest.h"
 #include "planner/plan_file.h"
 
 #include <gtest/gtest.h>
@@ -72,6 +73,94 @@ TEST(Plan, FasterLinksAreNeverSlower) {
   const double before = plan(job).ranking.front().step_s;
   job.cluster.intra.bandwidth_bytes_per_s *= 2;
   EXPECT_LE(plan(job).ranking.front().step_s, before);
+}
+
+TEST(Plan, RefusesWhatTheHostCannotHold) {
+  Job job = llama_job(8, 131072);
+  job.levers.optimizer_offload = true;
+  const Plan roomy = plan(job);
+  ASSERT_FALSE(roomy.ranking.empty());
+  job.cluster.host_memory_bytes = 1'000'000'000;
+  const Plan tight = plan(job);
+  EXPECT_TRUE(tight.ranking.empty());
+  std::size_t of_host = 0;
+  for (const Infeasible& i : tight.infeasible) {
+    if (!i.host_bytes) continue;
+    ++of_host;
+    EXPECT_FALSE(i.peak_bytes);
+    EXPECT_GT(*i.host_bytes, job.cluster.host_memory_bytes);
+    EXPECT_TRUE(i.reason.starts_with("needs ") &&
+                i.reason.ends_with(" GiB of 0.9 GiB in the host memory of a node"))
+        << i.reason;
+  }
+  EXPECT_EQ(of_host, roomy.ranking.size());
+}
+
+// ---- profiles
+// --------------------------------------------------------------------------------------------
+
+TEST(Profile, OfNormsThatIndexWith32BitsLimitsTheLength) {
+  Job job = llama_job(8, 4096);
+  job.profile = find_profile("hf-liger-0.5-deepspeed");
+  job.cluster.gpu.memory_bytes = std::int64_t{1} << 50;
+  const Mesh mesh({{"u", 8}});
+  const Longest found = longest(job, "ulysses_zero3", mesh, true);
+  // 2^31 - 1 elements of the 4096 of a token on each of 8 ranks
+  EXPECT_EQ(found.tokens, (((std::int64_t{1} << 31) - 1) / 4096) * 8);
+  EXPECT_EQ(found.limited_by, "length");
+  EXPECT_NE(found.term.find("expected at most 2147483647 elements on a rank"), std::string::npos)
+      << found.term;
+  job.profile = find_profile("hf-liger-deepspeed");
+  EXPECT_GT(longest(job, "ulysses_zero3", mesh, true, found.tokens * 2).tokens, found.tokens);
+}
+
+TEST(Profile, OfTheReferenceIsTheFirst) {
+  EXPECT_TRUE(is_reference(Job{}.profile));
+  for (const Profile& p : profiles()) EXPECT_EQ(is_reference(p), p.name == "reference") << p.name;
+}
+
+TEST(PlanFile, KeepsTheProfileAndRefusesAnUnknownOne) {
+  PlanFile file{llama_job(8, 4096), "dgx-a100-80g", "tp(t)", Mesh({{"t", 8}}), false, 1, 1, 1};
+  const std::string path = temporary("ithaca-plan-profile.yaml");
+  EXPECT_EQ(to_yaml(file).find("profile"), std::string::npos);
+  for (const Profile& p : profiles()) {
+    file.job.profile = p;
+    write_file(path, to_yaml(file));
+    EXPECT_EQ(load_plan(path).job.profile.name, p.name);
+  }
+  std::string text = to_yaml(file);
+  text.replace(text.find("hf-fsdp1"), 8, "hf-fsdp2");
+  write_file(path, text);
+  try {
+    (void)load_plan(path);
+    FAIL() << "accepted";
+  } catch (const InputError& e) {
+    const std::string message = e.what();
+    EXPECT_TRUE(message.starts_with(path + ":24:10: profile: expected one of reference,"))
+        << message;
+    EXPECT_TRUE(message.ends_with("got \"hf-fsdp2\", did you mean \"hf-fsdp1\"?")) << message;
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(PlanFile, RefusesOffloadOfWhatIsNotRecomputed) {
+  PlanFile file{llama_job(8, 4096), "dgx-a100-80g", "tp(t)", Mesh({{"t", 8}}), false, 1, 1, 1};
+  const std::string path = temporary("ithaca-plan-offload.yaml");
+  file.job.levers.offload = true;
+  write_file(path, to_yaml(file));
+  try {
+    (void)load_plan(path);
+    FAIL() << "accepted";
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find(
+                  "levers.offload: expected false, got true with recompute none, only what"),
+              std::string::npos)
+        << e.what();
+  }
+  file.recompute = true;
+  write_file(path, to_yaml(file));
+  EXPECT_TRUE(load_plan(path).job.levers.offload);
+  std::filesystem::remove(path);
 }
 
 TEST(Space, SplitsSamplesOnlyWhereTheyDivide) {

@@ -9,8 +9,8 @@ struct Computed {
   Layer layer;
   Tensors values;
 
-  explicit Computed(const LayerShape& shape, bool recompute = false)
-      : layer(one_rank(shape, {.recompute = recompute, .dtype = DType::f64})) {
+  explicit Computed(const LayerShape& shape, bool recompute = false, const Kernels& kernels = {})
+      : layer(one_rank(shape, {.recompute = recompute, .dtype = DType::f64, .kernels = kernels})) {
     layer.program = retype(layer.program, DType::f64);
     values = interpret(layer.program, random_inputs(layer.program, 11));
   }
@@ -99,6 +99,18 @@ TEST(CpuGradient, OfALayerNormWithPostNormsMatchesFiniteDifferences) {
   n.norm = Norm::layer;
   n.post_norms = true;
   expect_right_gradients(Computed(n));
+}
+
+TEST(CpuGradient, OfNormsGatesAndRotationsInStepsOfTheirOwnMatchesFiniteDifferences) {
+  constexpr Kernels steps{
+      .norm_copies = true, .gate_apart = true, .packed_views = true, .rotation_tables = true};
+  for (const Act act : {Act::swiglu, Act::geglu})
+    for (const bool recompute : {false, true}) {
+      LayerShape n = with_biases(llama());
+      n.act = act;
+      n.fused_qkv = n.qk_norm = n.post_norms = true;
+      expect_right_gradients(Computed(n, recompute, steps));
+    }
 }
 
 TEST(CpuGradient, UnderAMaskMatchesFiniteDifferences) {

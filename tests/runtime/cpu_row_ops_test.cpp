@@ -143,6 +143,82 @@ TEST(CpuNormalize, NormalizesHeads) {
   check_norm_grad(Norm::rms, heads(), f64({{e, 6, {}}}));
 }
 
+// ---- Without a gain, and gains in a step of their own
+// ---------------------------------------------------------------------------------------
+
+double inner(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// <y, dy> of the only result moves with input `at` as `gradient` predicts: central differences in three directions.
+void expect_slope(const Program& p, const Tensors& values, std::size_t at, const Tensor& dy,
+                  const Tensor& gradient) {
+  constexpr double step = 1e-5;
+  ASSERT_EQ(gradient.size(), values[at].size());
+  for (unsigned seed = 1; seed <= 3; ++seed) {
+    const Tensor u = random_tensor(std::ssize(gradient), seed);
+    const auto moved = [&](double by) {
+      Tensors x = values;
+      for (std::size_t i = 0; i < u.size(); ++i) x[at][i] += by * u[i];
+      return inner(interpret(p, std::move(x)).back(), dy);
+    };
+    const double measured = (moved(step) - moved(-step)) / (2 * step);
+    EXPECT_NEAR(inner(gradient, u), measured, 1e-6 * std::max(std::abs(measured), 1e-3));
+  }
+}
+
+TEST(CpuNormalize, WithoutAGainNormalizesTheLastDim) {
+  for (const Norm kind : {Norm::rms, Norm::layer})
+    for (const std::int64_t size : {7, 64}) {
+      const Type x = hidden(3, size);
+      const Program p =
+          one_step({x}, [&](Builder& w, const Ids& in) { w.normalize("y", kind, {in[0]}); });
+      const Program back = one_step(
+          {x, x}, [&](Builder& w, const Ids& in) { w.normalize_grad(kind, in[0], {in[1]}); });
+      const Tensors values = random_inputs(p, 4);
+      const Tensor dy = random_tensor(global_elements(x), 5);
+      Tensor y = values[0];
+      const auto n = static_cast<std::size_t>(size);
+      for (std::size_t row = 0; row < y.size(); row += n) {
+        const Normed m = moments(kind, &values[0][row], n);
+        for (std::size_t i = 0; i < n; ++i) y[row + i] = (y[row + i] - m.mean) * m.inverse;
+      }
+      expect_close(interpret(p, values).back(), y);
+      expect_slope(p, values, 0, dy, interpret(back, Tensors{dy, values[0], {}}).back());
+      expect_same_in_place(p, 0);
+      expect_same_in_place(back, 0);
+    }
+}
+
+void check_multiply(const Type& x, const Type& factor) {
+  const Program p =
+      one_step({x, factor}, [](Builder& w, const Ids& in) { w.multiply("y", in[0], in[1]); });
+  const Tensors values = random_inputs(p, 2);
+  const Tensor dy = random_tensor(global_elements(x), 3);
+  Tensor y = values[0];
+  for_each_index(x.dims, {}, {}, [&](const Index& at) {
+    y[offset(x, {}, at)] *= values[1][offset(factor, {}, at)];
+  });
+  expect_close(interpret(p, values).back(), y);
+  expect_same_in_place(p, 0);
+  expect_slope(p, values, 0, dy, interpret(p, Tensors{dy, values[1], {}}).back());
+  const Program back = one_step(
+      {x, x, factor}, [](Builder& w, const Ids& in) { w.multiply_grad(in[0], in[1], in[2]); });
+  const Tensor dfactor = interpret(back, Tensors{dy, values[0], values[1], {}}).back();
+  expect_slope(p, values, 1, dy, dfactor);
+}
+
+TEST(CpuMultiply, BroadcastsOverLeadingDimsAndItsGradientSumsOverThem) {
+  check_multiply(hidden(3, 7), f64({{d, 7, {}}}));
+  check_multiply(heads(), f64({{e, 6, {}}}));
+  check_multiply(heads(), f64({{g, 2, {}}, {e, 6, {}}}));
+}
+TEST(CpuMultiply, OfEqualDimsIsElementByElement) {
+  check_multiply(hidden(3, 7), hidden(3, 7));
+}
+
 // ---- Activations
 // ---------------------------------------------------------------------------------
 
@@ -185,7 +261,7 @@ void check_activation(Act kind, std::int64_t size) {
   });
   expect_close(got[1], y);
   expect_close(dup, expected);
-  if (!gated) expect_same_in_place(back, 0);
+  expect_same_in_place(back, gated ? 1 : 0);  // where it may lie, see reused_operand
 }
 
 TEST(CpuActivate, EqualsItsDefinitionAndDerivative) {

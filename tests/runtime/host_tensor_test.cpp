@@ -88,6 +88,21 @@ TEST(Numbers, HaveTheMeanAndScaleAsked) {
   EXPECT_NE(numbers[3], (Numbers{8, 1, 0.5}[3]));
 }
 
+TEST(Numbers, AreThoseOfAGainInAStepOfItsOwnToo) {
+  const LayerShape n = [] {
+    LayerShape s;
+    s.L = s.d = s.i = 16;
+    s.k = s.e = 4;
+    s.qk_norm = true;
+    return s;
+  }();
+  const Layer apart = one_rank(n, {.kernels = {.norm_copies = true, .gate_apart = true}});
+  for (const Parameter& weight : apart.weights) {
+    const bool gain = weight.name.find("norm") != std::string::npos;
+    EXPECT_EQ(numbers_for(apart.program, weight.stored).mean, gain ? 1 : 0) << weight.name;
+  }
+}
+
 TEST(Numbers, KnowGainsFromBiasesAndMatrices) {
   LayerShape n;
   n.L = n.d = n.i = 16;

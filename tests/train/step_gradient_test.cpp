@@ -111,6 +111,14 @@ TEST(StepGradient, OfTilesAndRecomputationMatchesFiniteDifferences) {
   for (const bool tied : {false, true})
     expect_right_gradients(Computed(step_of(tiny(), tied), levers));
 }
+TEST(StepGradient, OfEveryKernelInStepsMatchesFiniteDifferences) {
+  for (const LogitsKernel logits : {LogitsKernel::wide, LogitsKernel::copies}) {
+    const Kernels kernels{.norm_copies = true, .gate_apart = true, .logits = logits};
+    for (const std::int64_t tiles : {1, 2})
+      expect_right_gradients(
+          Computed(step_of(tiny(), true), {.layer = {.kernels = kernels}, .loss_tiles = tiles}));
+  }
+}
 TEST(StepGradientCheck, RefusesAGradientThatIsATenThousandthOff) {
   const Computed c(step_of(tiny(), true));
   for (const Parameter& p : c.micro.parameters)

@@ -1,4 +1,4 @@
-// models/rewriter.h -- a program step by step into a new one, with copies between memories put in.
+// models/passes/rewriter.h -- a program step by step into a new one, with copies between memories put in.
 #pragma once
 
 #include "models/program.h"

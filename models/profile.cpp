@@ -11,9 +11,9 @@ namespace {
 // reduce_bucket_size.  Ulysses adds a sequence group and a sequence-data group to the world's (utils/groups.py).
 // It and Megatron-LM keep buffers of gradients: runtime/zero/stage3.py, grad_partitions_flat_buffer; megatron/core,
 // distributed/param_and_grad_buffer.py.
-constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000,
-                                    GradientBuffers::shards, 3};
-constexpr Buffers megatron_buffers{0, 0, GradientBuffers::all, 0};
+constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000, 3,
+                                    GradientBuffers::shards};
+constexpr Buffers megatron_buffers{0, 0, 0, GradientBuffers::all};
 
 constexpr Kernels flash2() {
   Kernels k;

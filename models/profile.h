@@ -21,9 +21,9 @@ struct Buffers {
   std::int64_t gathered_elements = 0;
   /// Elements of a bucket of gradients: one that fills and one that is being reduced; 0: none.
   std::int64_t bucket_elements = 0;
-  GradientBuffers gradients = GradientBuffers::none;
   /// Communicators it opens at least, whatever the strategy uses.
   int communicators = 0;
+  GradientBuffers gradients = GradientBuffers::none;
 };
 
 struct Profile {

@@ -174,7 +174,7 @@ std::string text_of(const Cost& c) {
       fmt::format("{} on {} x {}: {}, recompute {}, {}{}\n{}, {} layers\n\n", c.job.model,
                   c.job.gpus, c.job.cluster.gpu.name, p.arrangement.name,
                   ithaca::text_of(p.recompute), c.job.overlap ? "overlapped" : "blocking",
-                  profile_text(c.job.profile), shape_text(c.job.shape), c.job.layers);
+                  conditions_text(c.job), shape_text(c.job.shape), c.job.layers);
   text +=
       fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
   text += collectives_text(p.count, p.arrangement.mesh);

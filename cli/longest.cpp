@@ -51,11 +51,11 @@ class LongestVerb : public Verb {
   /// Every lever, unless some were named.
   void allow_all() {
     const bool named = !o_.recompute.empty() || !o_.mlp_tiles.empty() || !o_.loss_tiles.empty() ||
-                       o_.offload || o_.optimizer_offload;
+                       o_.offload || o_.optimizer_offload || o_.weights_offload;
     if (named) return;
     o_.recompute = "full";
     o_.mlp_tiles = o_.loss_tiles = "auto";
-    o_.offload = o_.optimizer_offload = true;
+    o_.offload = o_.optimizer_offload = o_.weights_offload = true;
   }
 
   /// Ulysses over as many ranks as there are heads for, a ring around it for the rest; ZeRO-3 over all.
@@ -101,7 +101,7 @@ class LongestVerb : public Verb {
     std::string text =
         fmt::format("{} on {} x {}: {} on {}\n  recompute {}{}{}\n\n", job.model, job.gpus,
                     job.cluster.gpu.name, p.arrangement.name, to_string(p.arrangement.mesh),
-                    text_of(recompute), levers_text(job.levers), profile_text(job.profile));
+                    text_of(recompute), levers_text(job.levers), conditions_text(job));
     if (l.tokens == 0)
       return text + fmt::format("  not even {} tokens fit: {} of {} are needed, most of it {}\n",
                                 l.granularity, binary_bytes(p.peak_bytes()),

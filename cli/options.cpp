@@ -172,8 +172,13 @@ void add_step_options(CLI::App& app, Options& o) {
   add_profile_option(app, o);
   app.add_flag("--offload", o.offload, "with --recompute full: inputs of layers wait on the host")
       ->group(group);
-  app.add_flag("--optimizer-offload", o.optimizer_offload, "optimizer states on the host")
+  app.add_flag("--optimizer-offload", o.optimizer_offload,
+               "optimizer states and gradients on the host")
       ->group(group);
+  app.add_flag("--weights-offload", o.weights_offload, "matrices on the host, there for each use")
+      ->group(group);
+  add("--adapter-rank", o.adapter_rank, "R", "train low-rank adapters only (LoRA)");
+  app.add_flag("--forward-only", o.forward_only, "no backward and no update")->group(group);
 }
 
 void add_profile_option(CLI::App& app, Options& o) {
@@ -273,10 +278,16 @@ Job job_of(const Options& o, Console& console) {
   job.window_layers = o.mask.empty() ? subject.window_layers : 0;
   if (!o.recipe.empty()) job.recipe = find_recipe(o.recipe);
   job.profile = profile_of(o);
+  if (!o.adapter_rank.empty())
+    job.adapter_rank = whole(o.adapter_rank, "--adapter-rank", 1, job.shape.d);
+  job.forward_only = o.forward_only;
+  if (o.forward_only && job.adapter_rank > 0)
+    throw InputError("--adapter-rank",
+                     "expected nothing with --forward-only, where nothing is trained");
   if (!o.micro_batches.empty())
     job.micro_batches = whole(o.micro_batches, "--micro-batches", 1, 1 << 24);
   job.levers = {tiles_of(o.mlp_tiles, "--mlp-tiles"), tiles_of(o.loss_tiles, "--loss-tiles"),
-                o.offload, o.optimizer_offload};
+                o.offload, o.optimizer_offload, o.weights_offload};
   return job;
 }
 

@@ -177,7 +177,7 @@ std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
       fmt::format("{} on {} x {} ({} each), schedule {}{}{}\n{}, {} layers\n\n", job.model,
                   job.gpus, job.cluster.gpu.name, binary_bytes(job.cluster.gpu.memory_bytes),
                   job.overlap ? "overlapped" : "blocking", levers_text(job.levers),
-                  profile_text(job.profile), shape_text(job.shape), job.layers);
+                  conditions_text(job), shape_text(job.shape), job.layers);
   text += paragraph(0, 2,
                     fmt::format("Best of {} choices ({:.1f} s): {}", plan.candidates, plan.wall_s,
                                 described(best.choice)));

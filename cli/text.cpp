@@ -29,8 +29,11 @@ std::string shape_text(const LayerShape& n) {
                      n.L, n.b, n.d, n.i, title_of(n.act), n.h(), n.e, n.k, mask);
 }
 
-std::string profile_text(const Profile& p) {
-  return is_reference(p) ? "" : fmt::format(", as {} does", p.name);
+std::string conditions_text(const Job& job) {
+  std::string text;
+  if (!is_reference(job.profile)) text += fmt::format(", as {} does", job.profile.name);
+  if (job.adapter_rank > 0) text += fmt::format(", adapters of rank {}", job.adapter_rank);
+  return job.forward_only ? text + ", forward only" : text;
 }
 
 std::string levers_text(const Levers& l) {
@@ -39,6 +42,7 @@ std::string levers_text(const Levers& l) {
   if (l.loss_tiles != 1) text += ", tiled loss";
   if (l.offload) text += ", checkpoints on the host";
   if (l.optimizer_offload) text += ", optimizer on the host";
+  if (l.weights_offload) text += ", weights on the host";
   return text;
 }
 

@@ -15,8 +15,8 @@ inline std::string mesh_text(const Mesh& mesh) {
 }
 /// The integers taken: "L = 131072 tokens, b = 1 (d = 4096, ...)".
 std::string shape_text(const LayerShape&);
-/// ", as hf-deepspeed does", nothing for the reference.
-std::string profile_text(const Profile&);
+/// ", as megatron does, adapters of rank 8": what is not the default.
+std::string conditions_text(const Job&);
 /// ", tiled MLP, optimizer on the host": those that are on.
 std::string levers_text(const Levers&);
 /// What a step does to what: "einsum up", "all_gather w_up".

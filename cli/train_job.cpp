@@ -36,6 +36,8 @@ std::int64_t whole_or(const std::string& text, std::string_view flag, std::int64
 
 TrainOptions options_of(const TrainFlags& flags, const TwinRun& twin) {
   Job job = twin.plan.job;
+  if (job.forward_only)
+    throw InputError("--steps", "expected nothing, the plan is one of a forward only");
   job.shape = twin.shape;
   job.vocabulary = byte_vocabulary;
   job.profile = profiles().front();  // the run has this project's kernels
@@ -114,6 +116,7 @@ TrainJob TrainJob::on_one_rank() const {
   job.twin.arrangement = {};
   job.options.step = {};
   job.options.step.vocabulary_multiple = 1;
+  job.options.step.layer.adapter_rank = options.step.layer.adapter_rank;
   job.options.update.on_host = false;
   job.verify = false;
   return job;

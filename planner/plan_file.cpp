@@ -81,19 +81,23 @@ std::string step_text(const Job& job) {
   if (!is_reference(job.profile)) put("profile", job.profile.name);
   if (job.recipe.name != recipes().front().name) put("recipe", job.recipe.name);
   if (job.micro_batches > 1) put("micro_batches", job.micro_batches);
+  if (job.adapter_rank > 0) put("adapter_rank", job.adapter_rank);
+  if (job.forward_only) put("forward_only", "true");
   if (const Levers& l = job.levers; l != Levers())
     put("levers",
-        fmt::format("{{mlp_tiles: {}, loss_tiles: {}, offload: {}, optimizer_offload: {}}}",
-                    l.mlp_tiles, l.loss_tiles, text_of(l.offload), text_of(l.optimizer_offload)));
+        fmt::format("{{mlp_tiles: {}, loss_tiles: {}, offload: {}, optimizer_offload: {}{}}}",
+                    l.mlp_tiles, l.loss_tiles, text_of(l.offload), text_of(l.optimizer_offload),
+                    l.weights_offload ? ", weights_offload: true" : ""));
   return text;
 }
 
 void read_levers(const Yaml& y, Levers& levers) {
-  y.allow({"mlp_tiles", "loss_tiles", "offload", "optimizer_offload"});
+  y.allow({"mlp_tiles", "loss_tiles", "offload", "optimizer_offload", "weights_offload"});
   levers.mlp_tiles = y.at("mlp_tiles").integer(0, most_tokens);
   levers.loss_tiles = y.at("loss_tiles").integer(0, most_tokens);
   levers.offload = y.at("offload").boolean();
   levers.optimizer_offload = y.at("optimizer_offload").boolean();
+  if (const auto weights = y.find("weights_offload")) levers.weights_offload = weights->boolean();
 }
 
 void read_step(const Yaml& y, Job& job) {
@@ -109,6 +113,8 @@ void read_step(const Yaml& y, Job& job) {
     job.profile = find_profile(profile->text(), profile->place(), profile->key());
   if (const auto recipe = y.find("recipe"))
     job.recipe = find_recipe(recipe->text(), recipe->place(), recipe->key());
+  if (const auto rank = y.find("adapter_rank")) job.adapter_rank = rank->integer(1, job.shape.d);
+  if (const auto forward = y.find("forward_only")) job.forward_only = forward->boolean();
   if (const auto n = y.find("micro_batches")) job.micro_batches = n->integer(1, most_samples);
   if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
 }
@@ -148,9 +154,10 @@ std::string to_yaml(const PlanFile& plan) {
 
 PlanFile load_plan(const std::string& path) {
   const Yaml y = Yaml::file(path);
-  y.allow({"schema",     "kind", "model",  "layers",        "layer",     "batch",    "seq",
-           "cluster",    "gpus", "mesh",   "strategy",      "recompute", "schedule", "predicted",
-           "vocabulary", "tied", "recipe", "micro_batches", "levers",    "window",   "profile"});
+  y.allow({"schema",   "kind",      "model",      "layers",       "layer",       "batch",
+           "seq",      "cluster",   "gpus",       "mesh",         "strategy",    "recompute",
+           "schedule", "predicted", "vocabulary", "tied",         "recipe",      "micro_batches",
+           "levers",   "window",    "profile",    "adapter_rank", "forward_only"});
   (void)y.at("schema").one_of({"ithaca/1"});
   (void)y.at("kind").one_of({"plan"});
   PlanFile plan;

@@ -24,6 +24,8 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   constexpr std::int64_t tile_logits = (1 << 30) / 4;  // f32 in 1 GiB
   StepOptions options;
   options.layer.recompute = recompute;
+  options.layer.backward = !job.forward_only;
+  options.layer.adapter_rank = job.adapter_rank;
   options.layer.dtype = job.recipe.weight;
   options.layer.gradient = job.recipe.gradient;
   options.layer.reduction = job.profile.reduction;
@@ -46,6 +48,8 @@ Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& 
   LayerOptions options;
   options.recompute = recompute;
   options.kernels = job.profile.kernels;
+  options.backward = !job.forward_only;
+  options.adapter_rank = job.adapter_rank;
   return layer_program(job.shape, with_profile(arrangement.strategy, job.profile), arrangement.mesh,
                        options);
 }

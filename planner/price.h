@@ -38,6 +38,8 @@ struct Job {
   Recipe recipe = recipes().front();
   std::int64_t micro_batches = 1;  ///< of one optimizer step
   Levers levers = {};
+  std::int64_t adapter_rank = 0;         ///< above 0: only low-rank adapters are trained
+  bool forward_only = false;             ///< neither backward nor update
   Profile profile = profiles().front();  ///< of the implementation that is priced
 };
 

@@ -30,7 +30,8 @@ constexpr Lever all[] = {
        s.recompute = true;
        s.levers.offload = true;
      }},
-    {"optimizer on the host", [](Setting& s) { s.levers.optimizer_offload = true; }}};
+    {"optimizer on the host", [](Setting& s) { s.levers.optimizer_offload = true; }},
+    {"weights on the host", [](Setting& s) { s.levers.weights_offload = true; }}};
 
 }  // namespace
 

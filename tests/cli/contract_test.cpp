@@ -163,19 +163,21 @@ TEST(Longest, JsonHasTheContractsKeysAndTheLengthIsTheLast) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   const Json json = ran.json();
   const auto tokens = json.at("longest").get<std::int64_t>();
-  EXPECT_EQ(json.at("limited_by"), "gpu");
+  EXPECT_EQ(json.at("limited_by"), "host");
+  EXPECT_TRUE(json.at("levers").at("weights_offload").get<bool>());
   EXPECT_TRUE(json.at("levers").at("offload").get<bool>());
   EXPECT_LE(json.at("memory").at("peak_bytes"), json.at("memory").at("capacity_bytes"));
-  const auto peak = [&](std::int64_t seq) {
+  const auto memory = [&](std::int64_t seq) {
     const std::string line = fmt::format(
         "cost --model llama-3.1-8b --cluster dgx-h100 --gpus 8 --seq {} --strategy ulysses_zero3 "
-        "--recompute full --mlp-tiles auto --loss-tiles auto --offload --optimizer-offload --json",
+        "--recompute full --mlp-tiles auto --loss-tiles auto --offload --optimizer-offload "
+        "--weights-offload --json",
         seq);
-    return ithaca_cli(line).json().at("memory").at("peak_bytes").get<std::int64_t>();
+    return ithaca_cli(line).json().at("memory");
   };
-  EXPECT_EQ(peak(tokens), json.at("memory").at("peak_bytes").get<std::int64_t>());
-  EXPECT_GT(peak(tokens + json.at("granularity").get<std::int64_t>()),
-            json.at("memory").at("capacity_bytes").get<std::int64_t>());
+  EXPECT_EQ(memory(tokens).at("peak_bytes"), json.at("memory").at("peak_bytes"));
+  EXPECT_GT(memory(tokens + json.at("granularity").get<std::int64_t>()).at("host_bytes_per_node"),
+            json.at("memory").at("host_capacity_bytes"));
 }
 
 TEST(Validate, JsonHasTheContractsKeys) {

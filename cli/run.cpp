@@ -53,6 +53,8 @@ class RunVerb : public Verb {
     TwinRun twin = prepared(console);
     if (!output_.empty()) check_writable(output_);
     if (!training_.steps.empty()) return run_training(std::move(twin), console);
+    if (twin.plan.job.adapter_rank > 0 || twin.plan.job.forward_only)
+      console.note("the run is of a whole layer, forward and backward, all weights trained");
     check_twin_memory(twin);
     const std::int64_t layers =
         layers_.empty() ? 1 : whole(layers_, "--layers", 1, SizeLimits::layers);

@@ -91,6 +91,12 @@ class Differentiator {
     }
   }
 
+  ValueId last_operand() const {
+    const Step& last = b_.program().steps().back();
+    require(!last.in.empty(), "a region's backward ends in a cotangent of its input");
+    return last.in[0];
+  }
+
   /// What is held in the forward is held in its recomputation.
   void repeat_holds(const Builder::RecomputeRegion& region) {
     const auto inside = [&](ValueId v) {
@@ -108,7 +114,7 @@ class Differentiator {
     for (const HeldResults& held : held_)
       if (mine(held))
         for (const ValueId v : held.values)
-          if (v != no_value) b_.hold(v, b_.program().steps().back().in[0]);
+          if (v != no_value) b_.hold(v, last_operand());
     std::erase_if(held_, mine);
   }
 

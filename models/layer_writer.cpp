@@ -115,11 +115,11 @@ class LayerWriter {
     const AttentionTable& t = s_.attention;
     const ValueId x1 = b_.move(norm("x1", x, {"norm1", "norm1_shift", d, t.weights}), t.in);
     Ids qkv = n_.fused_qkv ? packed_qkv(x1) : separate_qkv(x1);
+    const Ids projected = qkv;
     if (n_.qk_norm) {
       qkv[0] = norm("q", qkv[0], {"q_norm", "", e, t.weights});
       qkv[1] = norm("k", qkv[1], {"k_norm", "", e, t.weights});
     }
-    const Ids projected = qkv;
     if (n_.rope) rotate(qkv);
     if (n_.fused_qkv && o_.kernels.packed_views)
       for (std::size_t j = 0; j < 2; ++j) b_.hold(projected[j], projected[2]);

@@ -13,8 +13,8 @@ struct Parameter {
   ValueId stored;           ///< as kept between steps
   ValueId grad = no_value;  ///< as one micro-batch leaves it; no_value when it is not trained
   ValueId sum =
-      no_value;    ///< an input: gradients of micro-batches before; no_value for one micro-batch
-  int layer = -1;  ///< which layer of the program has it, -1: none
+      no_value;  ///< an input: gradients so far, of micro-batches before or a buffer's; no_value where there are none
+  int layer = -1;          ///< which layer of the program has it, -1: none
   std::int64_t times = 1;  ///< how many equal layers have one such
   bool trained = true;
   WeightRow row = {};  ///< of the table it was kept by; `flat` is empty for gains and biases

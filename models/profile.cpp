@@ -55,7 +55,9 @@ constexpr std::array all{
             .kernels = flash2(),
             .buffers = deepspeed_buffers},
     Profile{.name = "megatron",
-            .sentence = "the distributed optimizer reduce-scatters gradients in f32",
+            .sentence =
+                "the distributed optimizer reduce-scatters gradients in f32; its buffers are f32 "
+                "too with the recipe mixed-f32-grads",
             .source = "github.com/NVIDIA/Megatron-LM, training/arguments.py, "
                       "accumulate_allreduce_grads_in_fp32",
             .reduction = DType::f32,

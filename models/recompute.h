@@ -14,7 +14,7 @@ namespace ithaca {
 struct Recompute {
   bool full = false;
   bool norm = false, act = false, up = false;
-  /// Of full: results of attention and their log-sum-exp are kept all the same (LoongTrain's selective checkpoint++,
+  /// Of full: results of attention and their log-sum-exp are kept all the same, and the block a ring received last (LoongTrain's selective checkpoint++,
   /// arXiv 2406.18485).
   bool keep_attention = false;
 

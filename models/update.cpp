@@ -104,7 +104,9 @@ class UpdateWriter {
     } else {
       s.stored.in = b_.input(name_of(i), stored, Role::weight);
       if (waits) b_.place_on_host(s.stored.in);
-      weight = b_.move(on_device(s.stored.in), state_type(p_, parameters_[i]));
+      const Type rests = state_type(p_, parameters_[i]);
+      const bool stays = waits && o_.on_host && stored == rests;
+      weight = stays ? s.stored.in : b_.move(on_device(s.stored.in), rests);
     }
     s.m.in = state(".m", i, o_.recipe.moments);
     s.v.in = state(".v", i, o_.recipe.moments);

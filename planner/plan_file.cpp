@@ -114,7 +114,11 @@ void read_step(const Yaml& y, Job& job) {
   if (const auto recipe = y.find("recipe"))
     job.recipe = find_recipe(recipe->text(), recipe->place(), recipe->key());
   if (const auto rank = y.find("adapter_rank")) job.adapter_rank = rank->integer(1, job.shape.d);
-  if (const auto forward = y.find("forward_only")) job.forward_only = forward->boolean();
+  if (const auto forward = y.find("forward_only")) {
+    job.forward_only = forward->boolean();
+    if (job.forward_only && job.adapter_rank > 0)
+      forward->fail("expected false, got true with adapter_rank, which is for training");
+  }
   if (const auto n = y.find("micro_batches")) job.micro_batches = n->integer(1, most_samples);
   if (const auto levers = y.find("levers")) read_levers(*levers, job.levers);
 }

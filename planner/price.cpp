@@ -45,11 +45,11 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
 }
 
 Layer layer_of(const Job& job, const Arrangement& arrangement, const Recompute& recompute) {
-  LayerOptions options;
-  options.recompute = recompute;
-  options.kernels = job.profile.kernels;
-  options.backward = !job.forward_only;
-  options.adapter_rank = job.adapter_rank;
+  LayerOptions options = step_options(job, arrangement, recompute).layer;
+  options.mlp_tiles = 1;  // neither they nor what becomes of gradients changes what one layer sends
+  options.gradient = {};
+  options.accumulate = options.gradients_on_host = false;
+  options.gradient_buffers = GradientBuffers::none;
   return layer_program(job.shape, with_profile(arrangement.strategy, job.profile), arrangement.mesh,
                        options);
 }
@@ -92,10 +92,13 @@ bool Need::fits_host(const Cluster& cluster) const {
 }
 
 Need need_of(const Job& job, const StepPrograms& step) {
-  return {step_memory(step.micro, step.update),
-          overheads(count(step.micro.program) + count(step.update.program), step.micro,
-                    job.profile.buffers),
-          step.micro.program.mesh().ranks()};
+  Need need{step_memory(step.micro, step.update),
+            overheads(count(step.micro.program) + count(step.update.program), step.micro,
+                      job.profile.buffers),
+            step.micro.program.mesh().ranks()};
+  std::int64_t& kept = need.overheads.gathered_bytes;  // those in use count already
+  kept = std::max<std::int64_t>(0, kept - need.memory.gathered_bytes);
+  return need;
 }
 
 PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh,

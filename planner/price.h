@@ -17,9 +17,10 @@ struct Levers {
   /// Tiles of the MLP and of logits and loss.  0: as many as ALST takes (arXiv 2506.13996): tokens of a rank over d,
   /// and as many as keep a tile's f32 logits below 1 GiB.
   std::int64_t mlp_tiles = 1, loss_tiles = 1;
-  bool offload = false;            ///< inputs of recomputed layers wait in host memory
-  bool optimizer_offload = false;  ///< optimizer states and gradients live in host memory
-  bool weights_offload = false;    ///< so do matrices, which come for each use
+  bool offload = false;  ///< inputs of recomputed layers wait in host memory
+  bool optimizer_offload =
+      false;  ///< optimizer states live in host memory, gradients when they need no further sum
+  bool weights_offload = false;  ///< so do matrices, which come for each use
   bool operator==(const Levers&) const = default;
 };
 

@@ -126,6 +126,9 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed");
   s.allocated_peak = true;
   s.job.levers.optimizer_offload = says(row.offload, "optimizer");
+  s.job.levers.weights_offload = says(row.offload, "param");
+  if (says(row.recompute, "sequence-level"))
+    s.reading = "all results of attention kept, not half; ";
   if (says(row.id, "sl_loss")) s.job.levers.loss_tiles = 0;
   const PublishedParallelism& p = row.parallelism;
   // Sheets that have rows "w/o sele-ckpt" or "Baseline" mean selective checkpoints where they say nothing.

@@ -25,6 +25,7 @@ std::int64_t gathered_bytes(const MicroBatch& micro, std::int64_t elements) {
 std::int64_t bucket_bytes(const MicroBatch& micro, std::int64_t elements) {
   std::int64_t all = 0, bytes_each = 0;
   for (const Parameter& parameter : micro.parameters) {
+    if (parameter.grad == no_value) continue;
     const Type& stored = micro.program.type(parameter.stored);
     all += parameter.times * whole_elements(stored, micro.program.mesh());
     bytes_each = bytes_of(stored.dtype);

@@ -17,8 +17,9 @@ namespace ithaca {
 
 struct StepMemory {
   std::int64_t peak_bytes = 0;
-  BytesByRole by_role{};  ///< adds up to peak_bytes
-  std::string where;      ///< what ran at the peak: "fwd attend", "update adam"
+  BytesByRole by_role{};            ///< adds up to peak_bytes
+  std::string where;                ///< what ran at the peak: "fwd attend", "update adam"
+  std::int64_t gathered_bytes = 0;  ///< of the peak: weights gathered or fetched for use
   std::int64_t at_loss_bytes =
       0;  ///< held when the forward is over and the loss known, logits included
   std::int64_t host_bytes = 0;  ///< most in host memory, of this rank

@@ -146,6 +146,19 @@ std::string describe(const Program& p, std::size_t step) {
   return fmt::format("{} {}", name_of(p.steps()[step].phase), name_of(p.steps()[step].op));
 }
 
+/// Weights made to be used, live while step i runs.
+std::int64_t gathered(const Program& p, const MemoryPlan& plan, std::size_t i) {
+  const auto now = static_cast<std::int64_t>(i);
+  std::int64_t bytes = 0;
+  for (ValueId v = 0; v < p.values().size(); ++v) {
+    const Lifetime& life = plan.lifetime[v];
+    if (p[v].role == Role::weight && !p[v].on_host && life.born >= 0 && life.born <= now &&
+        life.dies >= now)
+      bytes += local_bytes(p.type(v), p.mesh());
+  }
+  return bytes;
+}
+
 void take_peak(StepMemory& m, const BytesByRole& bytes, const std::string& where) {
   if (sum(bytes) <= m.peak_bytes) return;
   m.peak_bytes = sum(bytes);
@@ -211,16 +224,19 @@ StepMemory step_memory(const MicroBatch& micro, const Update& update) {
   const std::vector<Gap> gaps = gaps_of(micro, plan);
   const States states = states_of(micro, update);
   StepMemory m;
+  std::size_t peak_step = 0;
   for (std::size_t i = 0; i < plan.by_step.size(); ++i) {
     const auto step = static_cast<std::int64_t>(i);
     const Held beside = left_out(gaps, step);
     BytesByRole now = plan.by_step[i] + beside.device;
     at(now, MemoryRole::optimizer) += states.device;
+    if (sum(now) > m.peak_bytes) peak_step = i;
     take_peak(m, now, describe(micro.program, i));
     m.host_bytes = std::max(m.host_bytes, states.host + plan.host_live[i] + beside.host);
     if (std::holds_alternative<TokenLoss>(micro.program.steps()[i].op) && m.at_loss_bytes == 0)
       m.at_loss_bytes = sum(now);
   }
+  if (!plan.by_step.empty()) m.gathered_bytes = gathered(micro.program, plan, peak_step);
   add_update(m, micro, update, states);
   return m;
 }

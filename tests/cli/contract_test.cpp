@@ -240,7 +240,8 @@ TEST(Cost, SaysWhatTheHostAndTheProfileHold) {
   EXPECT_EQ(own.at("memory").at("overheads").at("gathered_bytes"), 0);
   const Json theirs = ithaca_cli(line + " --profile deepspeed --json").json();
   EXPECT_EQ(theirs.at("profile"), "deepspeed");
-  EXPECT_EQ(theirs.at("memory").at("overheads").at("gathered_bytes"), 2'100'000'000);
+  EXPECT_EQ(theirs.at("memory").at("overheads").at("gathered_bytes"),
+            2'100'000'000 - 2 * 128256 * 4096);  // the head is in use at the peak
   EXPECT_EQ(theirs.at("memory").at("overheads").at("bucket_bytes"), 2'000'000'000);
   const std::string text = ithaca_cli(line + " --profile deepspeed").out;
   for (const char* const words : {", as deepspeed does", "host, a node",

@@ -314,10 +314,11 @@ TEST(StepLevers, AdaptersAreAllThatIsTrained) {
 
 /// ZeRO-3: a rank's shard of every matrix comes for the forward and again for the backward, its gradient goes.
 TEST(StepLevers, WeightsOnTheHostComeTwiceAndTheirGradientsGoOnce) {
-  for (const bool recomputed : {false, true}) {
+  for (const bool master : {false, true}) {
     Levers levers{
-        {.layer = {.recompute = recomputed, .gradients_on_host = true}, .weights_on_host = true}};
+        {.layer = {.recompute = master, .gradients_on_host = true}, .weights_on_host = true}};
     levers.update.on_host = true;
+    levers.update.recipe = find_recipe(master ? "mixed" : "bf16");
     const OptimizerStep step = step_of({"data_zero3", "p=4"}, levers);
     const Parameters p = parameters_of(step.micro);
     const std::int64_t shards = p.matrices + p.tables;
@@ -325,11 +326,10 @@ TEST(StepLevers, WeightsOnTheHostComeTwiceAndTheirGradientsGoOnce) {
     // Tables come once: that of the head is differentiated as it goes; gains stay on the device.
     EXPECT_EQ(micro.from_host_bytes, 2 * (2 * p.matrices + p.tables) / 4);
     EXPECT_EQ(micro.to_host_bytes, 2 * shards / 4);
-    EXPECT_EQ(update.to_host_bytes, 2 * p.gains);
+    EXPECT_EQ(update.to_host_bytes, (master ? 1 : 2) * 2 * p.gains);
     EXPECT_EQ(update.from_host_bytes, 2 * p.gains);
-    EXPECT_EQ(
-        step.weight_bytes(),
-        step_of({"data_zero3", "p=4"}, {{.layer = {.recompute = recomputed}}}).weight_bytes());
+    EXPECT_EQ(step.weight_bytes(),
+              step_of({"data_zero3", "p=4"}, {{.layer = {.recompute = master}}}).weight_bytes());
   }
 }
 

@@ -14,8 +14,8 @@ namespace ithaca {
 struct Recompute {
   bool full = false;
   bool norm = false, act = false, up = false;
-  /// Of full: results of attention and their log-sum-exp are kept all the same, and the block a ring received last (LoongTrain's selective checkpoint++,
-  /// arXiv 2406.18485).
+  /// Of full: results of attention and their log-sum-exp are kept all the same, and the block a ring received last
+  /// (LoongTrain's selective checkpoint++, arXiv 2406.18485).
   bool keep_attention = false;
 
   Recompute() = default;

@@ -1,8 +1,8 @@
 // models/step.h -- a whole micro-batch of a model as one program: embedding, layers, cross entropy, and back.
 //
-// The ends are token-wise products like the MLP: they lie as its table says or have one of their own, the vocabulary cut
-// where the intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from outside, one
-// over the valid tokens of the whole optimizer step, so that every reduction is a sum.  The head is differentiated as
+// The ends are token-wise products like the MLP: they lie as its table says or have one of their own, the vocabulary
+// cut where the intermediate dimension is.  The loss is the sum over valid tokens; its cotangent `dloss` is given from
+// outside, one over the valid tokens of the whole step, so that every reduction is a sum.  The head is differentiated as
 // it goes, tile by tile: logits of one tile are all that ever live (as fused linear cross entropy does).
 // Equal layers are written three times, the second standing for all but the first and the last, unless the program
 // is to run.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 namespace ithaca {
 namespace {
@@ -89,8 +90,11 @@ MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
       continue;
     }
     try {
-      RowReader(row, std::get<PublishedSetup>(setup), accuracy).read();
-    } catch (const InputError& error) {  // before anything was predicted: the step is impossible
+      MemoryAccuracy one;  // a row is predicted as a whole or not at all
+      RowReader(row, std::get<PublishedSetup>(setup), one).read();
+      std::ranges::copy(one.predictions, std::back_inserter(accuracy.predictions));
+      std::ranges::copy(one.decisions, std::back_inserter(accuracy.decisions));
+    } catch (const InputError& error) {  // the step is impossible
       accuracy.unmodelled.push_back({row.id, row.file, error.what()});
     }
   }

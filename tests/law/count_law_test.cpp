@@ -113,6 +113,19 @@ TEST(Recompute, SendsTheForwardAgainAndLeavesActivationsOfTheOthersAlone) {
   }
 }
 
+TEST(Recompute, OfAllButAttentionLeavesThatAndItsRingAlone) {
+  const Recompute all_but = parse_recompute("full-but-attention", {}, "");
+  for (const Case& c : all_cases()) {
+    const Count kept = count(layer_of(c).program);
+    const Count again = count(layer_of(c, small_shape(), {.recompute = true}).program);
+    const Count some = count(layer_of(c, small_shape(), {.recompute = all_but}).program);
+    EXPECT_EQ(some.attention_flops, kept.attention_flops) << name_of(c);
+    EXPECT_EQ(some.matmul_flops, again.matmul_flops) << name_of(c);
+    for (const Event& e : some.events)
+      EXPECT_FALSE(e.phase == Phase::recompute && e.wire == Wire::send_recv) << name_of(c);
+  }
+}
+
 TEST(Recompute, ComputesTheForwardAgain) {
   for (const Case& c : all_cases()) {
     const Count forward = count(layer_of(c, small_shape(), {.backward = false}).program);

@@ -4,6 +4,7 @@
 #include "models/step.h"
 #include "models/update.h"
 #include "sim/count.h"
+#include "sim/memory.h"
 #include "tests/shapes.h"
 
 #include <gtest/gtest.h>
@@ -331,6 +332,43 @@ TEST(StepLevers, WeightsOnTheHostComeTwiceAndTheirGradientsGoOnce) {
     EXPECT_EQ(step.weight_bytes(),
               step_of({"data_zero3", "p=4"}, {{.layer = {.recompute = master}}}).weight_bytes());
   }
+}
+
+/// A buffer is there from the first step of the forward on.
+TEST(StepLevers, BuffersOfGradientsAreThoseOfShardsOrAll) {
+  const auto buffers = [](const char* strategy, GradientBuffers which) {
+    const OptimizerStep step = step_of({strategy, "p=4"}, {{.layer = {.gradient_buffers = which}}});
+    std::int64_t elements = 0;
+    for (const Parameter& p : step.micro.parameters)
+      if (p.sum != no_value) elements += p.times * global_elements(step.micro.program.type(p.sum));
+    return elements;
+  };
+  const Parameters p = parameters_of(step_of({"data_zero3", "p=4"}).micro);
+  for (const char* const strategy : {"data_zero3", "data_zero1"}) {
+    EXPECT_EQ(buffers(strategy, GradientBuffers::none), 0) << strategy;
+    EXPECT_EQ(buffers(strategy, GradientBuffers::all), p.all()) << strategy;
+  }
+  EXPECT_EQ(buffers("data_zero3", GradientBuffers::shards), p.matrices + p.tables);
+  EXPECT_EQ(buffers("data_zero1", GradientBuffers::shards), 0);
+}
+
+/// With one unit for all every gradient is whole when the backward ends; else each is a shard by then.
+TEST(StepLevers, WholeGradientsStayToTheEndOfTheBackward) {
+  const auto whole_at_end = [](bool whole) {
+    const OptimizerStep step =
+        step_of({"data_gradop", "p=4"}, {{.layer = {.kernels = {.whole_gradients = whole}}}});
+    const Program& program = step.micro.program;
+    const std::vector<Lifetime> lives = lifetimes(program);
+    const auto end = static_cast<std::int64_t>(program.steps().size());
+    std::int64_t elements = 0;
+    for (ValueId v = 0; v < lives.size(); ++v)
+      if (program[v].role == Role::weight_gradient && !program.type(v).partial.empty() &&
+          program.type(v).dims.size() > 1 && lives[v].dies == end)
+        elements += whole_elements(program.type(v), program.mesh());
+    return elements;
+  };
+  EXPECT_EQ(whole_at_end(false), 0);
+  EXPECT_GT(whole_at_end(true), 0);
 }
 
 TEST(StepLevers, NothingIsCopiedToTheHostUnasked) {

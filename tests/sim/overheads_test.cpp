@@ -19,10 +19,12 @@ LayerShape square_shape() {
   return shape;
 }
 
-Overheads overheads_of(const Case& c, const Buffers& buffers = {}, std::int64_t layers = 5) {
+Overheads overheads_of(const Case& c, const Buffers& buffers = {},
+                       const StepOptions& options = {}) {
+  constexpr std::int64_t layers = 5;
   const Arrangement at = arrange(c.expression, parse_mesh(c.mesh), square_shape());
   const MicroBatch micro =
-      micro_batch({{{square_shape(), at.strategy, layers}}, vocabulary}, at.mesh);
+      micro_batch({{{square_shape(), at.strategy, layers}}, vocabulary}, at.mesh, options);
   const Update update = update_program(micro.program, micro.parameters, {});
   return overheads(count(micro.program) + count(update.program), micro, buffers);
 }
@@ -68,6 +70,17 @@ TEST(Overheads, OfBucketsAreTwoOfThemAndNoMoreThanThereAreGradients) {
     EXPECT_EQ(buckets(name, 1000), 2 * 1000 * 2) << name;
     EXPECT_EQ(buckets(name, 0), 0) << name;
   }
+}
+
+TEST(Overheads, OfBucketsNeedGradients) {
+  StepOptions forward, adapters;
+  forward.layer.backward = false;
+  adapters.layer.adapter_rank = 2;
+  EXPECT_EQ(overheads_of({"ulysses_zero3", "u=4"}, {0, 1 << 30, 0}, forward).bucket_bytes, 0);
+  const std::int64_t few =
+      overheads_of({"ulysses_zero3", "u=4"}, {0, 1 << 30, 0}, adapters).bucket_bytes;
+  EXPECT_GT(few, 0);
+  EXPECT_LT(few, 2 * matrices);
 }
 
 TEST(Overheads, OfOneRankAreItsContextAndTheBuffersOfTheImplementation) {

@@ -29,7 +29,7 @@ enum Lever : std::size_t {
   kind,
   levers
 };
-constexpr std::array<int, levers> choices{7, 5, 4, 2, 2, 2, 2, 2, 2, 3, 2, 2};
+constexpr std::array<int, levers> choices{7, 5, 5, 2, 2, 2, 2, 2, 2, 3, 2, 2};
 using Row = std::array<int, levers>;  ///< -1: not chosen
 using Pair = std::array<int, 4>;      ///< lever, choice, lever, choice
 
@@ -145,9 +145,10 @@ Training training_of(const Row& row, DType dtype) {
   t.strategy = c.expression;
   t.mesh = c.mesh;
   StepOptions& step = t.options.step;
-  step.layer.recompute = parse_recompute(
-      std::array{"none", "selective", "full", "full"}[static_cast<std::size_t>(row[recompute])], {},
-      "");
+  step.layer.recompute =
+      parse_recompute(std::array{"none", "selective", "full", "full",
+                                 "full-but-attention"}[static_cast<std::size_t>(row[recompute])],
+                      {}, "");
   step.offload = row[recompute] == 3;
   step.layer.mlp_tiles = row[mlp_tiles] == 0 ? 1 : 3;
   step.loss_tiles = row[loss_tiles] == 0 ? 1 : 3;

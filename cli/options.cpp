@@ -178,6 +178,8 @@ void add_step_options(CLI::App& app, Options& o) {
       ->group(group);
   app.add_flag("--weights-offload", o.weights_offload, "matrices on the host, there for each use")
       ->group(group);
+  add("--bucket-elements", o.bucket_elements, "N",
+      "collectives of one kind in a layer as one message of at most N elements");
   add("--adapter-rank", o.adapter_rank, "R", "train low-rank adapters only (LoRA)");
   app.add_flag("--forward-only", o.forward_only, "no backward and no update")->group(group);
 }
@@ -289,6 +291,9 @@ Job job_of(const Options& o, Console& console) {
     job.micro_batches = whole(o.micro_batches, "--micro-batches", 1, 1 << 24);
   job.levers = {tiles_of(o.mlp_tiles, "--mlp-tiles"), tiles_of(o.loss_tiles, "--loss-tiles"),
                 o.offload, o.optimizer_offload, o.weights_offload};
+  if (!o.bucket_elements.empty())
+    job.levers.bucket_elements =
+        whole(o.bucket_elements, "--bucket-elements", 1, SizeLimits::elements);
   return job;
 }
 

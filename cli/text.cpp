@@ -43,6 +43,8 @@ std::string levers_text(const Levers& l) {
   if (l.offload) text += ", checkpoints on the host";
   if (l.optimizer_offload) text += ", optimizer on the host";
   if (l.weights_offload) text += ", weights on the host";
+  if (l.bucket_elements > 0)
+    text += fmt::format(", messages of at most {} elements together", l.bucket_elements);
   return text;
 }
 

@@ -49,6 +49,7 @@ TrainOptions options_of(const TrainFlags& flags, const TwinRun& twin) {
       whole_or(flags.micro_batches, "--micro-batches", 1, most_micro_batches, job.micro_batches);
   o.update.recipe = job.recipe;
   o.update.on_host = job.levers.optimizer_offload;
+  o.update.bucket_elements = job.levers.bucket_elements;
   o.update.adam.rate = positive(flags.learning_rate, "--learning-rate", o.update.adam.rate);
   o.update.clip_norm = positive(flags.clip, "--clip", 0);
   o.seed = static_cast<std::uint64_t>(

@@ -70,7 +70,7 @@ struct AttendGrad {
 };                ///< q,k,v,o,lse,do -> dq,dk,dv
 struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys
 struct Cast {};   ///< x -> x in the dtype of the result
-struct Move {};   ///< x -> x lying as the result's type says
+struct Move {};   ///< values -> the same lying as the results' types say, one message
 /// A run of local elements along one dim: x -> the run; and back, [whole,] run -> whole with the run in its place.
 /// What a whole holds where nothing was put is not defined.
 struct Slice {
@@ -135,7 +135,7 @@ using Op =
 
 using ValueId = std::uint32_t;
 constexpr ValueId no_value = ~ValueId{0};
-using Ids = boost::container::static_vector<ValueId, 6>;
+using Ids = boost::container::static_vector<ValueId, 24>;
 
 enum class Role : std::uint8_t { activation, weight, gradient, weight_gradient };
 const char* name_of(Role);

@@ -3,6 +3,7 @@
 #include "models/backward.h"
 #include "models/error.h"
 #include "models/layer_writer.h"
+#include "models/passes/bucket.h"
 #include "models/passes/fetch.h"
 #include "models/passes/offload.h"
 
@@ -215,6 +216,8 @@ MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptio
       if (step.program.type(p.stored).dims.size() > 1) matrices.push_back(p.stored);
     step.program = fetch(std::move(step.program), matrices);
   }
+  if (options.bucket_elements > 0)
+    step.program = bucket(std::move(step.program), options.bucket_elements);
   return step;
 }
 

@@ -33,7 +33,9 @@ struct StepOptions {
   std::int64_t loss_tiles = 1;  ///< runs of tokens the head works through
   bool offload = false;         ///< inputs of recomputed layers wait in host memory
   bool weights_on_host =
-      false;              ///< matrices lie there and come before forward and backward use them
+      false;  ///< matrices lie there and come before forward and backward use them
+  std::int64_t bucket_elements =
+      0;                  ///< most elements of messages that travel as one; 0: each alone
   bool unrolled = false;  ///< every layer written out: to run it
   /// A cut table is padded so that every rank's part is a multiple of this (Megatron-LM's
   /// make-vocab-size-divisible-by).

@@ -1,6 +1,7 @@
 #include "models/update.h"
 
 #include "models/layer_writer.h"
+#include "models/passes/bucket.h"
 
 #include <algorithm>
 
@@ -31,6 +32,8 @@ class UpdateWriter {
     for (std::size_t i = 0; i < parameters_.size(); ++i)
       if (gradients[i] != no_value) step(i, gradients[i], factor);
     update_.program = std::move(b_).build();
+    if (o_.bucket_elements > 0)
+      update_.program = bucket(std::move(update_.program), o_.bucket_elements);
     return std::move(update_);
   }
 
@@ -39,7 +42,7 @@ class UpdateWriter {
 
   ValueId reduced(std::size_t i) {
     const Parameter& p = parameters_[i];
-    b_.layer(-1, p.times);
+    b_.layer(p.layer, p.times);
     if (p.grad == no_value) return no_value;
     const Value& grad = p_[p.grad];
     const ValueId g = b_.input(grad.name, grad.type, Role::weight_gradient);
@@ -60,7 +63,7 @@ class UpdateWriter {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const ValueId g = gradients[i];
       if (g == no_value) continue;
-      b_.layer(-1, parameters_[i].times);
+      b_.layer(parameters_[i].layer, parameters_[i].times);
       ValueId square = b_.squared_norm(g);
       if (b_.value(g).on_host) {
         b_.place_on_host(square);
@@ -95,7 +98,7 @@ class UpdateWriter {
 
   void step(std::size_t i, ValueId gradient, ValueId factor) {
     UpdateSlot& s = update_.slots[i];
-    b_.layer(-1, parameters_[i].times);
+    b_.layer(parameters_[i].layer, parameters_[i].times);
     const Type stored = p_.type(parameters_[i].stored);
     const bool waits = p_[parameters_[i].stored].on_host;
     ValueId weight = no_value;

@@ -18,6 +18,7 @@ struct UpdateOptions {
   std::optional<DType> reduction = {};  ///< of gradients on the wire, else as they come
   double clip_norm = 0;                 ///< largest norm of all gradients together; 0: no clipping
   bool on_host = false;                 ///< states live in host memory, where AdamW runs
+  std::int64_t bucket_elements = 0;     ///< as StepOptions has it
   /// As the papers of long-context training use it; the rate is no matter of cost.
   Adam adam{1e-3, 0.9, 0.95, 1e-8, 0.1};
 };

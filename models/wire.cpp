@@ -182,9 +182,12 @@ Traffic traffic_of(const Type& from, const Type& to, const Mesh& mesh) {
   return t;
 }
 
-Traffic traffic_of(const Program& program, const Step& step) {
+namespace {
+
+Traffic traffic_of_one(const Program& program, const Step& step, std::size_t operand) {
+  const Type& from = program.type(step.in[operand]);
   if (std::holds_alternative<Move>(step.op))
-    return traffic_of(program.type(step.in[0]), program.type(step.out[0]), program.mesh());
+    return traffic_of(from, program.type(step.out[operand]), program.mesh());
   Traffic t;
   const auto* shift = std::get_if<Shift>(&step.op);
   if (shift == nullptr) return t;
@@ -192,14 +195,25 @@ Traffic traffic_of(const Program& program, const Step& step) {
   t.ranks = program.mesh().ranks(shift->axis);
   if (t.ranks == 1) return t;
   t.wire = Wire::send_recv;
-  for (const ValueId v : step.in) {
-    Traffic one = t;
-    size_messages(one, program.type(v), program.type(v), program.mesh());
-    t.chunk_elements += one.chunk_elements;
-    t.elements += one.elements;
-    t.sent_bytes += one.sent_bytes;
-  }
+  size_messages(t, from, from, program.mesh());
   return t;
+}
+
+}  // namespace
+
+Traffic traffic_of(const Program& program, const Step& step) {
+  if (step.in.empty()) return {};
+  Traffic all = traffic_of_one(program, step, 0);
+  if (all.wire == Wire::none) return all;
+  for (std::size_t i = 1; i < step.in.size(); ++i) {
+    const Traffic one = traffic_of_one(program, step, i);
+    require(one.wire == all.wire && one.axes == all.axes, "operands of one message");
+    all.chunk_elements += one.chunk_elements;
+    all.elements += one.elements;
+    all.sent_bytes += one.sent_bytes;
+    all.keeps_part |= one.keeps_part;
+  }
+  return all;
 }
 
 bool chunks_are_contiguous(const Type& whole, const Type& part, const Mesh& mesh) {
@@ -239,13 +253,16 @@ Scratch scratch_of(const Program& p, const Step& step) {
   const Traffic t = traffic_of(p, step);
   const Type &from = p.type(step.in[0]), &to = p.type(step.out[0]);
   const std::int64_t chunk = t.chunk_elements * bytes_of(from.dtype), all = t.ranks * chunk;
+  const bool several = step.in.size() > 1;
   switch (t.wire) {
     case Wire::none:
     case Wire::send_recv:
       return {};
     case Wire::all_gather:
+      if (several) return {chunk, all, 0};
       return {0, chunks_are_contiguous(to, from, p.mesh()) ? 0 : all, 0};
     case Wire::reduce_scatter:
+      if (several) return {all, chunk, 0};
       return {!t.keeps_part && chunks_are_contiguous(from, to, p.mesh()) ? 0 : all, 0, 0};
     case Wire::all_reduce:
       return {all, 0, 0};

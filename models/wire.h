@@ -35,10 +35,11 @@ struct Traffic {
 
 /// Traffic of turning a value of type `from` into `to`.  Throws TypeError when no single collective does it.
 Traffic traffic_of(const Type& from, const Type& to, const Mesh&);
+/// Of a step; several operands travel in one message.
 Traffic traffic_of(const Program&, const Step&);
 
 /// Memory a step needs beside operands and results while it runs.  A move: chunks laid out for peers, chunks received;
-/// a gather or scatter whose chunks lie in the whole value one after another needs none.  Attention's backward: see
+/// a gather or scatter of one value whose chunks lie in the whole one after another needs none.  Attention's backward: see
 /// AttentionKernel.
 struct Scratch {
   std::int64_t send_bytes = 0, receive_bytes = 0, kernel_bytes = 0;

@@ -41,6 +41,7 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   options.offload = levers.offload && recompute.full;
   options.layer.gradients_on_host = levers.optimizer_offload;
   options.weights_on_host = levers.weights_offload;
+  options.bucket_elements = levers.bucket_elements;
   return options;
 }
 
@@ -77,6 +78,7 @@ StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& rec
   update.reduction = job.profile.reduction;
   update.recipe = job.recipe;
   update.on_host = job.levers.optimizer_offload;
+  update.bucket_elements = job.levers.bucket_elements;
   step.update = update_program(step.micro.program, step.micro.parameters, update);
   return step;
 }
@@ -92,9 +94,10 @@ bool Need::fits_host(const Cluster& cluster) const {
 }
 
 Need need_of(const Job& job, const StepPrograms& step) {
+  Buffers buffers = job.profile.buffers;
+  if (job.levers.bucket_elements > 0) buffers.bucket_elements = 0;  // the programs have them
   Need need{step_memory(step.micro, step.update),
-            overheads(count(step.micro.program) + count(step.update.program), step.micro,
-                      job.profile.buffers),
+            overheads(count(step.micro.program) + count(step.update.program), step.micro, buffers),
             step.micro.program.mesh().ranks()};
   std::int64_t& kept = need.overheads.gathered_bytes;  // those in use count already
   kept = std::max<std::int64_t>(0, kept - need.memory.gathered_bytes);

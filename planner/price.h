@@ -21,6 +21,7 @@ struct Levers {
   bool optimizer_offload =
       false;  ///< optimizer states live in host memory, gradients when they need no further sum
   bool weights_offload = false;  ///< so do matrices, which come for each use
+  std::int64_t bucket_elements = 0;  ///< most elements of messages that travel as one; 0: each alone
   bool operator==(const Levers&) const = default;
 };
 

@@ -35,15 +35,20 @@ struct Exchange {
 /// TypeError when the slices do not lie as one collective of equal chunks can move them.
 Exchange exchange_of(const Type& from, const Type& to, const Mesh&, int rank);
 
-/// Memory of a move: its operand, its result and scratch of the sizes scratch_of() says.
-struct MoveBuffers {
+/// One value of a message.
+struct Cargo {
+  Exchange exchange;
   const std::byte* operand;
   std::byte* result;
+};
+/// Scratch of the sizes scratch_of() says.
+struct MoveScratch {
   std::byte* send = nullptr;     ///< chunks laid out for peers
   std::byte* receive = nullptr;  ///< chunks received
 };
 
-/// Packs, calls the communicator and unpacks.  All on one lane.
+/// Packs, calls the communicator once and unpacks.  All on one lane.  What a peer gets of several values are their
+/// chunks one after another.
 class Mover {
  public:
   Mover(Device& device, Communicator& communicator, Element element, Lane lane)
@@ -52,16 +57,18 @@ class Mover {
         dtype_(element.dtype),
         element_(element),
         lane_(lane) {}
-  void operator()(const Exchange&, const MoveBuffers&);
+  void operator()(const std::vector<Cargo>&, const MoveScratch&);
 
  private:
-  void keep(const Exchange&, const MoveBuffers&);
-  void all_gather(const Exchange&, const MoveBuffers&);
-  void reduce_scatter(const Exchange&, const MoveBuffers&);
-  void all_reduce(const Exchange&, const MoveBuffers&);
-  void all_to_all(const Exchange&, const MoveBuffers&);
-  void pack(const Exchange&, const MoveBuffers&);
-  void unpack(const Exchange&, const MoveBuffers&);
+  void keep(const Cargo&);
+  void all_gather(const std::vector<Cargo>&, const MoveScratch&);
+  void reduce_scatter(const std::vector<Cargo>&, const MoveScratch&);
+  void all_reduce(const std::vector<Cargo>&, const MoveScratch&);
+  void all_to_all(const std::vector<Cargo>&, const MoveScratch&);
+  void pack(const std::vector<Cargo>&, std::byte* send);
+  void unpack(const std::vector<Cargo>&, const std::byte* receive);
+  std::int64_t chunk_bytes(const Cargo&) const;
+  std::int64_t chunk_bytes(const std::vector<Cargo>&) const;
 
   Device& device_;
   Communicator& communicator_;

@@ -179,14 +179,19 @@ class Execution {
 
   void move(std::uint32_t i, Lane lane) {
     const Step& s = p_.steps()[i];
-    const Type &from = p_.type(s.in[0]), &to = p_.type(s.out[0]);
-    MoveBuffers buffers{at(s.in[0]), at(s.out[0])};
+    const Type& first = p_.type(s.in[0]);
+    std::vector<Cargo> cargo;
+    for (std::size_t j = 0; j < s.in.size(); ++j) {
+      const Type &from = p_.type(s.in[j]), &to = p_.type(s.out[j]);
+      cargo.push_back(
+          {exchange_of(from, to, p_.mesh(), communicator_.rank()), at(s.in[j]), at(s.out[j])});
+    }
+    MoveScratch buffers;
     if (const Scratch scratch = scratch_of(p_, s); scratch.bytes() > 0) {
       buffers.send = arena_.at(plan_.scratch[i]);
       buffers.receive = buffers.send + scratch.send_bytes;
     }
-    Mover(device_, communicator_, {from.dtype, from.maximum}, lane)(
-        exchange_of(from, to, p_.mesh(), communicator_.rank()), buffers);
+    Mover(device_, communicator_, {first.dtype, first.maximum}, lane)(cargo, buffers);
   }
 
   void shift(const Step& s, const Shift& op, Lane lane) {

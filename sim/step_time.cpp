@@ -7,39 +7,60 @@
 namespace ithaca {
 namespace {
 
-/// When the forward and the backward of each written layer were over on all ranks.
-struct Ends {
-  std::vector<double> forward_s, backward_s;
-  std::vector<std::int64_t> times;
+/// When a written layer's forward or backward was over on all ranks, and its last step.
+struct End {
+  double at_s = 0;
+  std::uint32_t step = 0;
+};
+struct Copy {
+  End forward, backward;
+  std::int64_t times = 0;
 };
 
-Ends ends_of(const Program& p, const Timeline& timeline) {
-  Ends ends;
+std::vector<Copy> copies_of(const Program& p, const Timeline& timeline) {
+  std::vector<Copy> copies;
   for (const Span& span : timeline.spans) {
     const Step& step = p.steps()[span.step];
     if (step.layer < 0) continue;
     const auto layer = static_cast<std::size_t>(step.layer);
-    const std::size_t layers = std::max(ends.times.size(), layer + 1);
-    ends.forward_s.resize(layers);
-    ends.backward_s.resize(layers);
-    ends.times.resize(layers);
-    ends.times[layer] = step.times;
-    double& end = (step.phase == Phase::forward ? ends.forward_s : ends.backward_s)[layer];
-    end = std::max(end, span.end_s);
+    copies.resize(std::max(copies.size(), layer + 1));
+    copies[layer].times = step.times;
+    End& end = step.phase == Phase::forward ? copies[layer].forward : copies[layer].backward;
+    end = {std::max(end.at_s, span.end_s), std::max(end.step, span.step)};
   }
-  return ends;
+  return copies;
 }
 
-/// Time of the layers left out: as much as the second copy's forward and the first's backward took.
-double left_out_s(const Ends& ends) {
-  double seconds = 0;
-  for (std::size_t c = 0; c + 1 < ends.times.size(); ++c) {
-    if (ends.times[c] == 1) continue;
-    const double forward = ends.forward_s[c + 1] - ends.forward_s[c];
-    const double backward = ends.backward_s[c] - ends.backward_s[c + 1];
-    seconds += static_cast<double>(ends.times[c] - 1) * (forward + backward);
+/// Layers left out take as long as the second copy's forward and the first's backward took; by so much everything
+/// issued after `step` comes later.
+struct Delay {
+  std::uint32_t step;
+  double seconds;
+};
+
+std::vector<Delay> delays_of(const std::vector<Copy>& copies) {
+  std::vector<Delay> delays;
+  for (std::size_t c = 0; c + 1 < copies.size(); ++c) {
+    if (copies[c].times == 1) continue;
+    const Copy &first = copies[c], &second = copies[c + 1];
+    const auto n = static_cast<double>(first.times - 1);
+    delays.push_back({second.forward.step, n * (second.forward.at_s - first.forward.at_s)});
+    delays.push_back({first.backward.step, n * (first.backward.at_s - second.backward.at_s)});
   }
-  return seconds;
+  return delays;
+}
+
+/// When the last rank is done, the layers left out put back.
+double end_s(const Program& p, const Timeline& timeline) {
+  const std::vector<Delay> delays = delays_of(copies_of(p, timeline));
+  double last = 0;
+  for (const Span& span : timeline.spans) {
+    double end = span.end_s;
+    for (const Delay& delay : delays)
+      if (span.step >= delay.step) end += delay.seconds;
+    last = std::max(last, end);
+  }
+  return last;
 }
 
 /// Busy time of the compute lane of the busiest rank, every step as often as it stands for.
@@ -61,7 +82,7 @@ StepTime step_time(const MicroBatch& micro, const Update& update, const StepPlan
   const Program &p = micro.program, &u = update.program;
   const Timeline one = time(p, plan.overlap ? overlapped(p) : blocking(p), cost);
   StepTime t;
-  t.micro_batch_s = one.end_s + left_out_s(ends_of(p, one));
+  t.micro_batch_s = end_s(p, one);
   const Timeline last = u.steps().empty() ? Timeline{} : time(u, blocking(u), cost);
   for (const Span& span : last.spans)
     if (span.rank == 0)

@@ -1,4 +1,4 @@
-// models/passes/rewriter.h -- a program step by step into a new one, with copies between memories put in.
+// models/passes/rewriter.h -- a program step by step into a new one.
 #pragma once
 
 #include "models/program.h"
@@ -32,6 +32,9 @@ class Rewriter {
         {Copy{to_host}, {v}, {made}, beside.phase, beside.layer, beside.times});
     return made;
   }
+  const Step& old(std::size_t i) const { return old_[i]; }
+  /// A step of values there are.
+  void append(const Step& step) { program_.steps_.push_back(step); }
   void place_on_host(ValueId input) { program_.values_[input].on_host = true; }
   Program program() && { return std::move(program_); }
 

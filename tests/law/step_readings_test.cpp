@@ -24,12 +24,14 @@ struct Step {
   Update update;
 };
 
-Step step_of(const Case& c, StepOptions options, bool unrolled, const UpdateOptions& update = {}) {
+Step step_of(const Case& c, StepOptions options, bool unrolled) {
   const LayerShape shape = small_shape();
   const Arrangement at = arrange(c.expression, parse_mesh(c.mesh), shape);
   options.unrolled = unrolled;
   options.vocabulary_multiple = 1;
   Step step{micro_batch({{{shape, at.strategy, layers}}, 80, false}, at.mesh, options), {}};
+  UpdateOptions update;
+  update.bucket_elements = options.bucket_elements;
   step.update = update_program(step.micro.program, step.micro.parameters, update);
   return step;
 }
@@ -59,6 +61,11 @@ std::vector<std::pair<std::string, StepOptions>> variants() {
   StepOptions& f32 = add("f32 gradients");
   f32.layer.gradient = f32.layer.reduction = DType::f32;
   f32.layer.recompute.norm = f32.layer.recompute.act = true;
+  for (const std::int64_t elements : {1'000, 1'000'000}) {
+    StepOptions& buckets = add("buckets");
+    buckets.bucket_elements = elements;
+    buckets.layer.accumulate = elements == 1'000;
+  }
   StepOptions& forward = add("forward only");
   forward.layer.backward = false;
   return all;

@@ -63,8 +63,8 @@ void expect_moves(const Type& from, const Type& to) {
     const std::vector<std::byte> in = operand(from, rank), before = in;
     std::vector<std::byte> out = after(local_bytes(to, mesh)), send = after(scratch.send_bytes),
                            receive = after(scratch.receive_bytes);
-    Mover(device, communicator, from.dtype, 0)(
-        x, {in.data(), out.data(), send.data(), receive.data()});
+    Mover(device, communicator, from.dtype, 0)({{x, in.data(), out.data()}},
+                                               {send.data(), receive.data()});
     EXPECT_TRUE(intact(out) && intact(send) && intact(receive)) << "written past the end";
     out.resize(out.size() - 8);
     EXPECT_EQ(in, before);

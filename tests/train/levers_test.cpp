@@ -27,9 +27,10 @@ enum Lever : std::size_t {
   on_host,
   adapters,
   kind,
+  buckets,
   levers
 };
-constexpr std::array<int, levers> choices{7, 5, 5, 2, 2, 2, 2, 2, 2, 3, 2, 2};
+constexpr std::array<int, levers> choices{7, 5, 5, 2, 2, 2, 2, 2, 2, 3, 2, 2, 3};
 using Row = std::array<int, levers>;  ///< -1: not chosen
 using Pair = std::array<int, 4>;      ///< lever, choice, lever, choice
 
@@ -156,6 +157,8 @@ Training training_of(const Row& row, DType dtype) {
   // States; states, gradients and matrices.
   t.options.update.on_host = row[on_host] > 0;
   step.layer.gradients_on_host = step.weights_on_host = row[on_host] == 2;
+  step.bucket_elements = t.options.update.bucket_elements =
+      std::array{0, 2'000, 1'000'000}[static_cast<std::size_t>(row[buckets])];
   return t;
 }
 

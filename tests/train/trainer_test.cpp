@@ -90,6 +90,21 @@ TEST(Trainer, LayersThatDifferAndChangeTheResidualStreamEqualOneRanks) {
 }
 
 /// The protocol of Ulysses Plus: the same samples a step, split over ranks at once or over the sequence one by one.
+/// Sums are taken chunk by chunk in the order of the ranks; only an all-reduce cuts its chunks elsewhere.
+TEST(Trainer, MessagesTogetherGiveTheSameBits) {
+  for (const Case& c : {Case{"ulysses_zero3", "u=4"},
+                        {"ring_zigzag_zero2", "r=4"},
+                        {"data_zero1(p) * tp_sp(t)", "p=2,t=2"},
+                        {"data_ddp", "p=4"}}) {
+    Training alone{c.expression, c.mesh}, together = alone;
+    together.options.step.bucket_elements = together.options.update.bucket_elements = 1'000'000;
+    const auto a = train(alone, 8, 10), b = train(together, 8, 10);
+    EXPECT_GT(b.front().sent_bytes, 0) << c.expression;
+    EXPECT_EQ(a.front().sent_bytes, b.front().sent_bytes) << c.expression;
+    EXPECT_LE(apart(a, b), c.expression == "data_ddp" ? 1e-12 : 0) << c.expression;
+  }
+}
+
 TEST(Trainer, SequenceParallelAccumulationIsDataParallelism) {
   for (const char* keep : {"ddp", "zero1", "zero2", "zero3"})
     for (const std::string strategy : {"ulysses_", "ring_zigzag_"}) {

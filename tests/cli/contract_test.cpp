@@ -263,7 +263,7 @@ TEST(Profile, IsNamedByEveryVerbThatPrices) {
 TEST(Plan, TakesTheLeversOfAStep) {
   const Ran ran = ithaca_cli(
       "plan --json --recipe f32 --micro-batches 2 --loss-tiles auto "
-      "--optimizer-offload" +
+      "--optimizer-offload --bucket-elements 1000000" +
       job);
   ASSERT_EQ(ran.code, 0) << ran.err;
   const Json json = ran.json();
@@ -271,6 +271,7 @@ TEST(Plan, TakesTheLeversOfAStep) {
   EXPECT_EQ(json.at("micro_batches"), 2);
   EXPECT_EQ(json.at("levers").at("loss_tiles"), "auto");
   EXPECT_EQ(json.at("levers").at("optimizer_offload"), true);
+  EXPECT_EQ(json.at("levers").at("bucket_elements"), 1000000);
 }
 
 TEST(Plan, JsonHasTheContractsKeys) {

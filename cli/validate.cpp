@@ -2,6 +2,7 @@
 #include "models/error.h"
 #include "planner/plan_file.h"
 #include "reports/memory_accuracy_text.h"
+#include "reports/time_accuracy_text.h"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ class ValidateVerb : public Verb {
         ->type_name("DIR");
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     app_->add_option("-o,--output", output_,
-                     "folder for accuracy_memory.md and accuracy_memory.csv")
+                     "folder for accuracy.md and .csv of time, accuracy_memory.md and .csv")
         ->type_name("DIR");
     app_->footer("Example:\n  ithaca validate\n  ithaca validate --data measurements -o accuracy");
   }
@@ -29,18 +30,26 @@ class ValidateVerb : public Verb {
   int run(Console& console) override {
     const std::vector<PublishedRow> rows =
         published_rows(data_.empty() ? published_folder() : data_);
-    MemoryAccuracy accuracy;
-    {
-      const Progress progress(console, "predicting memory");
-      accuracy = memory_accuracy(rows);
+    const auto [memory, time] = predict(rows, console);
+    if (!output_.empty()) write(memory, time);
+    if (!json_) {
+      console.result(time_summary(time) + "\n" + memory_summary(memory));
+      return Exit::ok;
     }
-    if (!output_.empty()) write(accuracy);
-    console.result(json_ ? text_of(memory_json(accuracy)) : memory_summary(accuracy));
+    Json json = memory_json(memory);
+    add_time(json, time);
+    console.result(text_of(json));
     return Exit::ok;
   }
 
  private:
-  void write(const MemoryAccuracy& accuracy) const {
+  static std::pair<MemoryAccuracy, TimeAccuracy> predict(const std::vector<PublishedRow>& rows,
+                                                         Console& console) {
+    const Progress progress(console, "predicting memory and time");
+    return {memory_accuracy(rows), time_accuracy(rows)};
+  }
+
+  void write(const MemoryAccuracy& memory, const TimeAccuracy& time) const {
     const fs::path folder(output_);
     if (fs::exists(folder) && !fs::is_directory(folder))
       throw InputError("--output", fmt::format("expected a folder, got the file \"{}\"", output_));
@@ -48,8 +57,10 @@ class ValidateVerb : public Verb {
     fs::create_directories(folder, error);
     if (error)
       throw EnvironmentError(fmt::format("{}: cannot be written: {}", output_, error.message()));
-    write_file((folder / "accuracy_memory.md").string(), memory_markdown(accuracy));
-    write_file((folder / "accuracy_memory.csv").string(), memory_csv(accuracy));
+    write_file((folder / "accuracy.md").string(), time_markdown(time));
+    write_file((folder / "accuracy.csv").string(), time_csv(time));
+    write_file((folder / "accuracy_memory.md").string(), memory_markdown(memory));
+    write_file((folder / "accuracy_memory.csv").string(), memory_csv(memory));
   }
 
   std::string data_, output_;

@@ -51,6 +51,30 @@ Layer layer_program(const LayerShape& shape, const Strategy& strategy, const Mes
   return layer;
 }
 
+Program attention_program(const LayerShape& n, const Strategy& strategy, const Mesh& mesh,
+                          const LayerOptions& options) {
+  check_sizes(n, mesh);
+  const Strategy s = real(strategy, mesh);
+  Builder b(mesh);
+  const auto input = [&](const char* name, const Dims& dims) {
+    const Layout lie = s.attention.in + s.attention.weights.cut;
+    return b.input(name, laid({options.dtype, dims, {}, {}}, lie), Role::activation);
+  };
+  const Dim samples{DimName::b, n.b}, tokens{DimName::L, n.L}, heads{DimName::k, n.k},
+      group{DimName::g, n.g}, element{DimName::e, n.e};
+  const Ids qkv{input("q", {samples, tokens, heads, group, element}),
+                input("k", {samples, tokens, heads, element}),
+                input("v", {samples, tokens, heads, element})};
+  const ValueId o = write_attention(b, qkv, {n, s, options});
+  b.output(o);
+  if (!options.backward) return std::move(b).build();
+  const Seeds seeds{{o, b.input("do", b.type(o), Role::gradient)}};
+  for (const ValueId d :
+       differentiate(b, {0, b.program().steps().size()}, seeds, {qkv.begin(), qkv.end()}))
+    b.output(d);
+  return std::move(b).build();
+}
+
 Program settle_program(const Layer& layer) {
   Builder b(layer.program.mesh());
   b.phase(Phase::update);

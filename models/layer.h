@@ -47,6 +47,11 @@ struct Layer {
 /// One layer on one micro-batch.  Throws TypeError when the strategy is impossible for the shape.
 Layer layer_program(const LayerShape&, const Strategy&, const Mesh&, const LayerOptions& = {});
 
+/// Attention alone, without projections: q, k and v lie as these leave them, the result as the output projection wants
+/// it.  With a backward the cotangents of q, k and v are outputs too.
+Program attention_program(const LayerShape&, const Strategy&, const Mesh&,
+                          const LayerOptions& = {});
+
 /// Once per optimizer step: every weight gradient moves from where micro-batches left it to where the optimizer
 /// wants it.  Inputs and outputs are in the order of those layer.weights that are trained.
 Program settle_program(const Layer&);

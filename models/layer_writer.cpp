@@ -123,14 +123,7 @@ class LayerWriter {
     if (n_.rope) rotate(qkv);
     if (n_.fused_qkv && o_.kernels.packed_views)
       for (std::size_t j = 0; j < 2; ++j) b_.hold(projected[j], projected[2]);
-    const ValueId q = b_.move(qkv[0], t.q), key = b_.move(qkv[1], t.kv), v = b_.move(qkv[2], t.kv);
-    if (t.keep_kv) {
-      b_.keep(key);
-      b_.keep(v);
-    }
-    const Attend how{n_.mask, {}, -1, o_.kernels.attention};
-    const Ids o_lse = t.ring ? b_.attend_ring(q, key, v, *t.ring, how) : b_.attend(q, key, v, how);
-    const ValueId o = b_.move(o_lse[0], t.context);
+    const ValueId o = write_attention(b_, qkv, {n_, s_, o_});
     const Linear wo = linear("wo", {dim(k), dim(g), dim(e)}, {dim(d)}, t.weights);
     const ValueId attn = product("attn", o, wo, {b, L, d});
     return leave(attn, n_.o_bias ? "bo" : nullptr,
@@ -319,6 +312,18 @@ ValueId Weights::row(const std::string& name, const Dims& dims, const WeightRow&
   WeightRow small = row;
   small.flat.clear();
   return keep(name, laid({dtype_, dims, {}, {}}, row.cut), small);
+}
+
+ValueId write_attention(Builder& b, const Ids& qkv, const LayerPlan& plan) {
+  const AttentionTable& t = plan.strategy.attention;
+  const ValueId q = b.move(qkv[0], t.q), key = b.move(qkv[1], t.kv), v = b.move(qkv[2], t.kv);
+  if (t.keep_kv) {
+    b.keep(key);
+    b.keep(v);
+  }
+  const Attend how{plan.shape.mask, {}, -1, plan.options.kernels.attention};
+  const Ids o_lse = t.ring ? b.attend_ring(q, key, v, *t.ring, how) : b.attend(q, key, v, how);
+  return b.move(o_lse[0], t.context);
 }
 
 ValueId write_layer(Builder& builder, Weights& weights, ValueId x, const LayerPlan& plan) {

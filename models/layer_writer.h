@@ -42,6 +42,10 @@ class Weights {
 /// Appends the forward of a layer on `x`, which lies as the strategy's residual; returns y, which does too.
 ValueId write_layer(Builder&, Weights&, ValueId x, const LayerPlan&);
 
+/// Attention on q, k, v as the projections leave them: moved to where attention wants them, and its result to where
+/// the output projection does.
+ValueId write_attention(Builder&, const Ids& qkv, const LayerPlan&);
+
 /// A run of a rank's tokens, and how many like it it stands for.
 struct Tile {
   std::int64_t begin, count, times;

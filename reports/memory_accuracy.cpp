@@ -84,6 +84,11 @@ MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
   MemoryAccuracy accuracy;
   for (const PublishedRow& row : rows) {
     if (!speaks_of_memory(row)) continue;
+    if (row.kind == "attention_layer") {
+      accuracy.unmodelled.push_back(
+          {row.id, row.file, "attention alone, without a layer around it"});
+      continue;
+    }
     const auto setup = setup_of(row);
     if (const auto* const reason = std::get_if<Unmodelled>(&setup)) {
       accuracy.unmodelled.push_back({row.id, row.file, reason->reason});

@@ -223,7 +223,8 @@ Json memory_json(const MemoryAccuracy& accuracy) {
                             {"strategy", d.strategy}});
   json["unmodelled"] = Json::array();
   for (const UnmodelledRow& row : accuracy.unmodelled)
-    json["unmodelled"].push_back({{"id", row.id}, {"source", row.source}, {"reason", row.reason}});
+    json["unmodelled"].push_back(
+        {{"id", row.id}, {"source", row.source}, {"what", "memory"}, {"reason", row.reason}});
   return json;
 }
 

@@ -35,15 +35,19 @@ Cluster cluster_of(const PublishedRow& row) {
   throw CannotModel{fmt::format("no cluster preset for {}", row.gpu)};
 }
 
+bool is_whole(const PublishedModel& m) {
+  return m.layers > 0 && m.hidden > 0 && m.heads > 0 && m.intermediate > 0 && m.vocab > 0;
+}
+
 LayerShape shape_of(const PublishedRow& row) {
   const PublishedModel& m = row.model;
-  if (m.layers == 0 || m.hidden == 0 || m.heads == 0 || m.intermediate == 0 || m.vocab == 0)
-    throw CannotModel{"the size of the model is not stated"};
+  const bool attention = row.kind == "attention_layer" && m.heads > 0 && m.hidden > 0;
+  if (!attention && !is_whole(m)) throw CannotModel{"the size of the model is not stated"};
   if (row.seq_len == 0) throw CannotModel{"the length is not stated"};
   LayerShape s;
   s.L = row.seq_len;
   s.d = m.hidden;
-  s.i = m.intermediate;
+  s.i = std::max<std::int64_t>(m.intermediate, 1);  // attention alone has none
   s.k = m.kv_heads > 0 ? m.kv_heads : m.heads;
   if (m.heads % s.k != 0) throw CannotModel{"the KV heads do not divide the heads"};
   s.g = m.heads / s.k;
@@ -57,8 +61,6 @@ LayerShape shape_of(const PublishedRow& row) {
 }
 
 void refuse(const PublishedRow& row) {
-  if (row.kind == "attention_layer")
-    throw CannotModel{"attention alone, without a layer around it"};
   if (row.kind == "memory_model") throw CannotModel{"the value of a model, not a measurement"};
   if (row.kind == "memory_relative")
     throw CannotModel{
@@ -75,7 +77,7 @@ PublishedSetup begin(const PublishedRow& row) {
   s.job.model = row.model.name;
   s.job.shape = shape_of(row);
   s.job.shape.b = std::max<std::int64_t>(row.micro_batch, 1);
-  s.job.layers = row.model.layers;
+  s.job.layers = std::max<std::int64_t>(row.model.layers, 1);
   s.job.vocabulary = row.model.vocab;
   s.job.cluster = cluster_of(row);
   s.job.gpus = row.gpus;
@@ -95,7 +97,19 @@ constexpr std::array readers{Reader{"repo linear_tpsp", read_odysseus},
                              Reader{"BurstEngine", read_burst_engine},
                              Reader{"BMTrain", read_burst_engine},
                              Reader{"InternEvo", read_internevo},
+                             Reader{"composer + llm-foundry", read_composer},
+                             Reader{"yunchang", read_yunchang},
                              Reader{"Megatron-LM", read_megatron}};
+
+/// As many micro-batches as make up the batch of the step where the row does not say.
+void take_micro_batches(PublishedSetup& s, const PublishedRow& row) {
+  if (row.global_batch == 0 || row.kind == "attention_layer" || row.kind == "layer") return;
+  if (row.grad_accum == 0)
+    s.job.micro_batches = std::max<std::int64_t>(1, row.global_batch / s.job.shape.b);
+  if (s.job.micro_batches * s.job.shape.b != row.global_batch)
+    throw CannotModel{fmt::format("{} micro-batches of {} samples are not the batch of {}",
+                                  s.job.micro_batches, s.job.shape.b, row.global_batch)};
+}
 
 }  // namespace
 
@@ -141,6 +155,7 @@ std::variant<PublishedSetup, Unmodelled> setup_of(const PublishedRow& row) {
     if (reader == readers.end())
       throw CannotModel{fmt::format("no reading of \"{}\"", row.framework)};
     reader->read(s, row);
+    take_micro_batches(s, row);
     (void)arrange(s.strategy, s.mesh, s.job.shape);
     return s;
   } catch (const CannotModel& reason) {

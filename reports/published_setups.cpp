@@ -1,6 +1,7 @@
 #include "reports/published_setups.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <numeric>
 
 namespace ithaca {
@@ -178,6 +179,39 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   d.sequence_parallel = p.sp.value_or(false);
   if (says(p.zero_stage, "ZeRO-1")) d.data_keep = "zero1";
   take_degrees(s, row, d);
+}
+
+// github.com/mosaicml/llm-foundry, scripts/train/benchmarking: FSDP FULL_SHARD over all GPUs, one unit a block, next
+// unit prefetched; mixed_precision PURE, the default of its files, is bf16 for weights and gradients on the wire, DEFAULT
+// f32 for these (github.com/mosaicml/composer, composer/distributed/mosaic_fsdp.py).  MPT ties its tables and has no biases.
+void read_composer(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("fsdp2");
+  s.job.recipe = find_recipe("mixed");
+  s.job.tied = true;
+  s.job.shape.rope = false;
+  if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
+  s.recompute = recompute_of(row, false);
+  Degrees d;
+  d.dp = row.gpus;
+  take_degrees(s, row, d);
+}
+
+// github.com/feifeibear/long-context-attention, benchmark/benchmark_longctx.py: forward only, all-to-alls of q, k and v
+// apart unless qkvpack; ring_impl_type basic, zigzag or strip.
+void read_yunchang(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile.kernels.attention = AttentionKernel::flash2;
+  const PublishedParallelism& p = row.parallelism;
+  const char* const deal = says(p.cp_variant, "zigzag")  ? "ring_zigzag"
+                           : says(p.cp_variant, "strip") ? "ring_stripes"
+                                                         : "ring";
+  const int ulysses = at_least_one(p.ulysses), ring = at_least_one(p.ring_cp);
+  if (ulysses * ring != row.gpus)
+    throw CannotModel{
+        fmt::format("the degrees stated make up {} of {} GPUs", ulysses * ring, row.gpus)};
+  s.mesh = Mesh({{"r", ring}, {"u", ulysses}});
+  s.strategy = fmt::format("{}_ddp(r) * ulysses_ddp(u)", deal);
+  constexpr std::int64_t together = std::int64_t{1} << 40;
+  if (says(row.id, "qkvpack")) s.job.levers.bucket_elements = together;
 }
 
 }  // namespace ithaca

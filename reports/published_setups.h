@@ -35,5 +35,7 @@ void read_megatron_deepspeed(PublishedSetup&, const PublishedRow&);
 void read_megatron(PublishedSetup&, const PublishedRow&);
 void read_burst_engine(PublishedSetup&, const PublishedRow&);
 void read_internevo(PublishedSetup&, const PublishedRow&);
+void read_composer(PublishedSetup&, const PublishedRow&);
+void read_yunchang(PublishedSetup&, const PublishedRow&);
 
 }  // namespace ithaca

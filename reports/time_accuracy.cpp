@@ -1,0 +1,199 @@
+#include "reports/time_accuracy.h"
+
+#include "models/passes/bucket.h"
+#include "planner/price.h"
+#include "reports/published_setups.h"
+#include "sim/schedule.h"
+#include "sim/time.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fmt/format.h>
+#include <map>
+
+namespace ithaca {
+namespace {
+
+constexpr std::array time_keys{"iter_time_s",
+                               "tokens_per_s_per_gpu",
+                               "tokens_per_s_total",
+                               "tflops_per_gpu",
+                               "mfu_pct",
+                               "iters_per_s",
+                               "fwd_ms",
+                               "bwd_ms",
+                               "fwd_bwd_ms"};
+
+bool speaks_of_time(const PublishedRow& row) {
+  return std::ranges::any_of(time_keys,
+                             [&](const char* key) { return row.metric(key).has_value(); });
+}
+
+double tokens_of(const PublishedRow& row) {
+  return static_cast<double>(row.global_batch) * static_cast<double>(row.seq_len);
+}
+
+/// Seconds of one optimizer step as the row states them.
+std::optional<double> step_seconds(const PublishedRow& row) {
+  if (const auto seconds = row.metric("iter_time_s")) return seconds;
+  if (row.global_batch == 0) return std::nullopt;
+  if (const auto each = row.metric("tokens_per_s_per_gpu"))
+    return tokens_of(row) / (*each * static_cast<double>(row.gpus));
+  if (const auto all = row.metric("tokens_per_s_total")) return tokens_of(row) / *all;
+  return std::nullopt;
+}
+
+/// The machine, the model and the length; what differs is how it is split.
+std::string group_of(const PublishedRow& row) {
+  return fmt::format("{} {} {} layers d={} h={}/{} L={} on {} x {} ({} a node, {} | {})", row.file,
+                     row.model.name, row.model.layers, row.model.hidden, row.model.heads,
+                     row.model.kv_heads, row.seq_len, row.gpus, row.gpu, row.gpus_per_node,
+                     row.intra, row.inter);
+}
+
+bool counts(const PublishedRow& row) {
+  const bool digits = !says(row.how_read, "figure") && !says(row.how_read, "curve");
+  const bool host = !row.offload.empty() && row.offload != "none";
+  return digits && !host;
+}
+
+class RowReader {
+ public:
+  RowReader(const PublishedRow& row, const PublishedSetup& setup, TimeAccuracy& into)
+      : row_(row), s_(setup), cost_(setup.job.cluster), into_(into) {}
+
+  void read() {
+    const Arrangement at = arrange(s_.strategy, s_.mesh, s_.job.shape);
+    if (row_.kind == "attention_layer") return attention(at);
+    if (row_.kind == "layer") return layer(at);
+    const auto measured = step_seconds(row_);
+    if (!measured) throw CannotModel{"only FLOP/s or MFU are stated, in a convention of their own"};
+    const StepPrograms step = step_of(s_.job, at, s_.recompute);
+    predict(
+        "step", *measured,
+        step_time(step.micro, step.update, {s_.job.micro_batches, s_.job.overlap}, cost_).step_s,
+        tokens_of(row_) / row_.gpus);
+  }
+
+ private:
+  double seconds(const Program& p) const {
+    return time(p, s_.job.overlap ? overlapped(p) : blocking(p), cost_).end_s;
+  }
+
+  void attention(const Arrangement& at) {
+    LayerOptions options = step_options(s_.job, at, s_.recompute).layer;
+    options.recompute = {};
+    const auto whole = [&](bool backward) {
+      options.backward = backward;
+      Program p = attention_program(s_.job.shape, at.strategy, at.mesh, options);
+      if (s_.job.levers.bucket_elements > 0)
+        p = bucket(std::move(p), s_.job.levers.bucket_elements);
+      return seconds(p);
+    };
+    const double tokens = static_cast<double>(s_.job.shape.b * s_.job.shape.L) / row_.gpus;
+    if (const auto ms = row_.metric("fwd_ms"))
+      predict("attention forward", *ms / 1e3, whole(false), tokens);
+    if (const auto ms = row_.metric("bwd_ms"))
+      predict("attention backward", *ms / 1e3, whole(true) - whole(false), tokens);
+    if (const auto ms = row_.metric("fwd_bwd_ms"))
+      predict("attention forward and backward", *ms / 1e3, whole(true), tokens);
+  }
+
+  void layer(const Arrangement& at) {
+    const double tokens = static_cast<double>(s_.job.shape.b * s_.job.shape.L) / row_.gpus;
+    Job job = s_.job;
+    const auto whole = [&](bool backward) {
+      job.forward_only = !backward;
+      return seconds(layer_of(job, at, s_.recompute).program);
+    };
+    if (const auto ms = row_.metric("fwd_ms")) predict("forward", *ms / 1e3, whole(false), tokens);
+    if (const auto ms = row_.metric("bwd_ms"))
+      predict("backward", *ms / 1e3, whole(true) - whole(false), tokens);
+  }
+
+  void predict(const char* what, double measured, double predicted, double tokens) {
+    into_.predictions.push_back({row_.id, row_.file, what, measured, predicted, tokens,
+                                 group_of(row_), counts(row_), std::string(s_.job.profile.name),
+                                 s_.strategy, s_.reading});
+  }
+
+  const PublishedRow& row_;
+  const PublishedSetup& s_;
+  ClusterCost cost_;
+  TimeAccuracy& into_;
+};
+
+using Group = std::vector<const TimePrediction*>;
+
+std::map<std::pair<std::string, std::string>, Group> groups_of(const TimeAccuracy& accuracy,
+                                                               std::string_view source) {
+  std::map<std::pair<std::string, std::string>, Group> groups;
+  for (const TimePrediction& p : accuracy.predictions)
+    if (p.counts && (source.empty() || p.source == source)) groups[{p.group, p.what}].push_back(&p);
+  std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
+  return groups;
+}
+
+double measured(const TimePrediction* p) {
+  return p->measured_s / p->tokens_per_gpu;
+}
+double predicted(const TimePrediction* p) {
+  return p->predicted_s / p->tokens_per_gpu;
+}
+
+void add_pairs(OrderStatistics& s, const Group& group) {
+  constexpr double apart = 1.05;
+  for (std::size_t i = 0; i < group.size(); ++i)
+    for (std::size_t j = 0; j < group.size(); ++j) {
+      if (measured(group[i]) <= apart * measured(group[j])) continue;  // i is slower
+      ++s.pairs;
+      s.right_pairs += predicted(group[i]) > predicted(group[j]) ? 1 : 0;
+    }
+}
+
+}  // namespace
+
+TimeAccuracy time_accuracy(const std::vector<PublishedRow>& rows) {
+  TimeAccuracy accuracy;
+  for (const PublishedRow& row : rows) {
+    if (!speaks_of_time(row)) continue;
+    const auto setup = setup_of(row);
+    if (const auto* const reason = std::get_if<Unmodelled>(&setup)) {
+      accuracy.unmodelled.push_back({row.id, row.file, reason->reason});
+      continue;
+    }
+    try {
+      TimeAccuracy one;  // a row is predicted as a whole or not at all
+      RowReader(row, std::get<PublishedSetup>(setup), one).read();
+      std::ranges::copy(one.predictions, std::back_inserter(accuracy.predictions));
+    } catch (const CannotModel& reason) {
+      accuracy.unmodelled.push_back({row.id, row.file, reason.reason});
+    } catch (const InputError& error) {  // the step is impossible
+      accuracy.unmodelled.push_back({row.id, row.file, error.what()});
+    }
+  }
+  return accuracy;
+}
+
+ErrorStatistics time_statistics(const TimeAccuracy& accuracy, std::string_view source) {
+  std::vector<double> errors;
+  for (const TimePrediction& p : accuracy.predictions)
+    if (source.empty() ? p.counts : p.source == source) errors.push_back(p.error());
+  return statistics(std::move(errors));
+}
+
+OrderStatistics order_statistics(const TimeAccuracy& accuracy, std::string_view source) {
+  constexpr double close = 1.03;
+  OrderStatistics s;
+  for (const auto& [key, group] : groups_of(accuracy, source)) {
+    ++s.groups;
+    add_pairs(s, group);
+    const auto* const best = *std::ranges::min_element(group, {}, measured);
+    const auto* const pick = *std::ranges::min_element(group, {}, predicted);
+    s.right_picks += measured(pick) <= close * measured(best) ? 1 : 0;
+  }
+  return s;
+}
+
+}  // namespace ithaca

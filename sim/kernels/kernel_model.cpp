@@ -122,6 +122,17 @@ KernelTime KernelModel::product(const Product& p) const {
           rates_.launch_s};
 }
 
+KernelModel::Point KernelModel::point_of(const Curve& curve, std::int64_t head_dim) {
+  const auto above = std::ranges::lower_bound(curve, head_dim, {}, &Point::head_dim);
+  if (above == curve.end()) return curve.back();
+  if (above == curve.begin()) return *above;
+  const Point& below = *std::prev(above);
+  const double x = static_cast<double>(head_dim - below.head_dim) /
+                   static_cast<double>(above->head_dim - below.head_dim);
+  return {head_dim, below.flops_per_s + x * (above->flops_per_s - below.flops_per_s),
+          below.overhead_keys + x * (above->overhead_keys - below.overhead_keys)};
+}
+
 KernelTime KernelModel::attention(const AttentionWork& w) const {
   KernelTime t{0,
                static_cast<double>(w.moved_bytes) / (bandwidth_bytes_per_s_ * rates_.memory.stream),
@@ -135,25 +146,22 @@ KernelTime KernelModel::attention(const AttentionWork& w) const {
     t.compute_s = flops / attention_flops_per_s_;
     return t;
   }
-  const auto above = std::ranges::lower_bound(curve, w.head_dim, {}, &Point::head_dim);
-  Point at = above == curve.end() ? curve.back() : *above;
-  if (above != curve.begin() && above != curve.end() && above->head_dim != w.head_dim) {
-    const Point& below = *std::prev(above);
-    const double x = static_cast<double>(w.head_dim - below.head_dim) /
-                     static_cast<double>(above->head_dim - below.head_dim);
-    at.flops_per_s = below.flops_per_s + x * (above->flops_per_s - below.flops_per_s);
-    at.overhead_keys = below.overhead_keys + x * (above->overhead_keys - below.overhead_keys);
-  }
-  const AttentionRates& r = rates_.attention;
+  const Point at = point_of(curve, w.head_dim);
   const std::int64_t rows = w.backward ? w.keys : w.queries;
-  const double blocks = heads * static_cast<double>(ceil_div(rows, r.tile));
-  const double wait = (w.backward ? r.tail_backward : r.tail_forward) * (causal ? 2 : 1) *
-                      static_cast<double>(rates_.sms);
-  const double tail =
-      std::max(1.0, (1 + wait / blocks) / (1 + wait / static_cast<double>(r.full_at)));
-  t.compute_s =
-      flops * (1 + at.overhead_keys * static_cast<double>(rows) / pairs) / at.flops_per_s * tail;
+  t.compute_s = flops * (1 + at.overhead_keys * static_cast<double>(rows) / pairs) /
+                at.flops_per_s * tail_of(w, causal);
   return t;
+}
+
+double KernelModel::tail_of(const AttentionWork& w, bool causal) const {
+  const AttentionRates& r = rates_.attention;
+  const std::int64_t blocks = w.heads * (w.backward ? ceil_div(w.keys, r.tile_backward)
+                                                    : ceil_div(w.queries, r.tile_forward));
+  const auto longest = (causal ? 2.0 : 1.0) * static_cast<double>(rates_.sms);
+  const double wait = (w.backward ? r.tail_backward : r.tail_forward) * longest;
+  return std::max(
+      {1.0, longest / static_cast<double>(blocks),
+       (1 + wait / static_cast<double>(blocks)) / (1 + wait / static_cast<double>(r.full_at))});
 }
 
 double KernelModel::share_of(const Op& op) const {

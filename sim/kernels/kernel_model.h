@@ -3,11 +3,11 @@
 //     seconds   = launch + max(compute, memory)
 //     memory    = bytes of operands and results / (datasheet bandwidth x share by kind of kernel)
 //     product   = waves x 2 tile_m tile_n (k + ramp) / rate of a unit,  waves = ceil(tiles / units)   the best tile
-//     attention = flops (1 + overhead / keys) / rate x max(1, (1 + tail) / (1 + tail of the measurement))
+//     attention = flops (1 + overhead / keys) / rate x max(1, longest, (1 + tail) / (1 + tail of the measurement))
 //
-// keys: unmasked ones per query, or queries per key backward.  tail: the time all SMs wait for the last block, in units of
-// the whole: t r SMs / blocks, where a block takes up to r times its mean (1, or 2 under a causal mask) and t says how
-// much of that is waited.  Wave quantisation: NVIDIA, Matrix Multiplication Background.  Constants: sim/kernels/rates.h.
+// keys: unmasked ones per query, or queries per key backward.  longest: the longest block's time in units of the whole,
+// r SMs / blocks, as a block takes up to r times its mean (1, or 2 under a causal mask).  tail: the part of that which SMs
+// wait for the last block.  Wave quantisation: NVIDIA, Matrix Multiplication Background.  Constants: sim/kernels/rates.h.
 #pragma once
 
 #include "models/program.h"
@@ -66,6 +66,9 @@ class KernelModel {
   };
   using Curve = std::vector<Point>;  ///< by rising head_dim
   const Curve& curve_of(AttentionCode, bool backward, bool causal) const;
+  /// At that head_dim, between the two nearest.
+  static Point point_of(const Curve&, std::int64_t head_dim);
+  double tail_of(const AttentionWork&, bool causal) const;
   double matmul_s(const Product&) const;
   double share_of(const Op&) const;
 

@@ -89,8 +89,10 @@ AttentionCurve read_curve(const Yaml& yaml, double peak_flops_per_s) {
 }
 
 void read_attention(const Yaml& yaml, double peak_flops_per_s, AttentionRates& to) {
-  yaml.allow({"tile", "full_at", "tail_forward", "tail_backward", "stand_in", "source", "curves"});
-  read_count(yaml, "tile", to.tile);
+  yaml.allow({"tile_forward", "tile_backward", "full_at", "tail_forward", "tail_backward",
+              "stand_in", "source", "curves"});
+  read_count(yaml, "tile_forward", to.tile_forward);
+  read_count(yaml, "tile_backward", to.tile_backward);
   read_count(yaml, "full_at", to.full_at);
   read_amount(yaml, "tail_forward", to.tail_forward);
   read_amount(yaml, "tail_backward", to.tail_backward);

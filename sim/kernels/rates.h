@@ -29,7 +29,7 @@ struct AttentionCurve {
 };
 
 struct AttentionRates {
-  std::int64_t tile = 128;  ///< rows of a block: queries forward, keys backward
+  std::int64_t tile_forward = 128, tile_backward = 128;  ///< queries, or keys, a block
   /// Blocks are handed to SMs as these come free; at the end most wait for the last: up to its whole time, `tail` of it.
   /// The curves hold for `full_at` blocks; fewer wait longer.
   std::int64_t full_at = 2048;

@@ -22,8 +22,7 @@ struct Outcome {
 
 Outcome run(const std::string& command, const fs::path& folder) {
   const fs::path log = folder / "log";
-  const int status =
-      std::system(fmt::format("{} >'{}' 2>&1", command, log.string()).c_str());  // NOLINT
+  const int status = std::system(fmt::format("{} >'{}' 2>&1", command, log.string()).c_str());
   std::stringstream text;
   text << std::ifstream(log).rdbuf();
   fs::remove(log);

@@ -163,7 +163,7 @@ def write(path, text):
 # ---- The measurements -------------------------------------------------------------------------------------------
 
 
-def measure(bench, quick, clock=time.monotonic, budget_s=420):
+def measure(bench, quick, clock=time.monotonic, budget_s=360):
     """Everything, in the order of worth; what does not fit the budget is left out."""
     end = clock() + (50 if quick else budget_s)
     found = {"matmul": [], "attention": [], "slowdown": [], "memory": {}}

@@ -13,7 +13,10 @@ namespace ithaca {
 ///   flash2: dq summed in f32; dk and dv of every query head, summed over the group afterwards
 ///           (Dao-AILab/flash-attention v2.7.4, csrc/flash_attn/flash_api.cpp, mha_bwd: dq_accum, dk_expanded)
 ///   flash3: dq summed in f32; with grouped queries dk and dv too (hopper/flash_api.cpp, mha_bwd: dk_accum)
-enum class AttentionKernel : std::uint8_t { tiled, flash2, flash3 };
+///   flash1: dq summed in f32 (v1.0.9, csrc/flash_attn/fmha_api.cpp, mha_bwd: dq_tmp); taken as flash3 with groups
+///   cudnn:  taken as flash3
+/// How fast each is: sim/kernels/rates.h.
+enum class AttentionKernel : std::uint8_t { tiled, flash2, flash3, flash1, cudnn };
 const char* name_of(AttentionKernel);
 
 /// What the loss makes of logits.

@@ -21,9 +21,18 @@ std::optional<Port> read_port(const Yaml& yaml, std::string_view key, std::strin
               port->at("nccl").bandwidth_bytes_per_s()};
 }
 
+/// A preset's name or a path, as `kernels` gives it.
+KernelRates kernels_of(const Yaml& yaml) {
+  const std::string name = yaml.text();
+  const std::vector<std::string> known = kernel_names();
+  if (!is_path(name) && !std::ranges::binary_search(known, name))
+    refuse_name(name, known, yaml.place(), yaml.key());
+  return load_kernels(name);
+}
+
 Gpu read_gpu(const Yaml& yaml) {
   yaml.allow({"name", "source", "bf16", "fp8", "matmul", "matmul_source", "memory", "memory_source",
-              "memory_bandwidth", "power_w", "nvlink", "pcie"});
+              "memory_bandwidth", "power_w", "nvlink", "pcie", "kernels"});
   Gpu gpu;
   gpu.name = yaml.at("name").text();
   gpu.source = yaml.at("source").text();
@@ -42,6 +51,10 @@ Gpu read_gpu(const Yaml& yaml) {
   if (const auto power = yaml.find("power_w")) gpu.power_w = power->positive();
   gpu.nvlink = read_port(yaml, "nvlink", "links");
   gpu.pcie = read_port(yaml, "pcie", "generation");
+  if (const auto kernels = yaml.find("kernels"))
+    gpu.kernels = kernels_of(*kernels);
+  else if (std::ranges::binary_search(kernel_names(), gpu.name))
+    gpu.kernels = load_kernels(gpu.name);
   return gpu;
 }
 

@@ -6,6 +6,8 @@
 // the vendor's figure beside it.
 #pragma once
 
+#include "sim/kernels/rates.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +32,7 @@ struct Gpu {
   double memory_bandwidth_bytes_per_s = 0;
   double power_w = 0;
   std::optional<Port> nvlink, pcie;
+  KernelRates kernels;  ///< of the key `kernels`, else of the GPU's name, else a plain roofline
 };
 
 struct Link {

@@ -17,14 +17,7 @@ bool on_host(const Program& p, const Step& step) {
 
 }  // namespace
 
-ClusterCost::ClusterCost(Cluster cluster) : cluster_(std::move(cluster)) {}
-
-double ClusterCost::kernel_s(const Work& work) const {
-  const Gpu& gpu = cluster_.gpu;
-  const auto flops = static_cast<double>(work.matmul_flops + work.attention_flops);
-  return std::max(flops / gpu.matmul_flops_per_s.value_or(gpu.bf16_flops_per_s),
-                  static_cast<double>(work.moved_bytes) / gpu.memory_bandwidth_bytes_per_s);
-}
+ClusterCost::ClusterCost(Cluster cluster) : cluster_(std::move(cluster)), kernels_(cluster_.gpu) {}
 
 double ClusterCost::host_s(const Work& work) const {
   const std::int64_t copied = work.to_host_bytes + work.from_host_bytes;
@@ -107,7 +100,7 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
     case Wire::none:
-      return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernel_s(work_of(p, step, rank));
+      return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernels_.seconds(p, step, rank);
     case Wire::all_gather:
     case Wire::reduce_scatter:
       return ring_s(group, rounds, sent);

@@ -4,6 +4,7 @@
 #include "models/wire.h"
 #include "sim/cluster.h"
 #include "sim/count.h"
+#include "sim/kernels/kernel_model.h"
 
 #include <vector>
 
@@ -16,9 +17,8 @@ class CostModel {
   virtual double seconds(const Program&, const Step&, int rank) const = 0;
 };
 
-/// Roofline for kernels, alpha-beta for collectives.
+/// Measured kernels (sim/kernels/kernel_model.h), alpha-beta for collectives.
 ///
-///     kernel      max(flops / matmul rate, bytes / memory bandwidth)
 ///     gather      base + (n-1-k) latency inside + k latency outside + (n-1) chunk / bandwidth   and reduce-scatter
 ///     all-reduce  the same with twice the hops and bytes
 ///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those that leave it
@@ -28,8 +28,6 @@ class CostModel {
 /// k is one less than the hops of the ring that leave a node (NCCL 2.28.9, src/graph/tuning.cc).  A ring over several
 /// nodes is as fast as its slowest hop: the NICs of the GPUs it has on a node together, or the link inside.  One rank
 /// that sends out of its node alone has a whole NIC, or its share if that is more; many share the node's.
-/// The matmul rate is the best measured one where the GPU's file has it, else the datasheet's peak; attention runs
-/// at the same rate.
 class ClusterCost : public CostModel {
  public:
   /// Rank r is GPU number r of the cluster.
@@ -37,7 +35,6 @@ class ClusterCost : public CostModel {
   double seconds(const Program&, const Step&, int rank) const override;
 
  private:
-  double kernel_s(const Work&) const;
   double host_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
@@ -45,6 +42,7 @@ class ClusterCost : public CostModel {
   double shift_s(const Mesh&, const std::vector<int>& group, const Traffic&) const;
   std::int64_t island_gpus() const;  ///< GPUs that reach one another without a NIC
   Cluster cluster_;
+  KernelModel kernels_;
 };
 
 }  // namespace ithaca

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
+#include <tuple>
 
 namespace ithaca {
 namespace {
@@ -92,16 +92,18 @@ double raised_inter(const Room& room, const NcclGraph& nvls) {
   return inter;
 }
 
-/// A channel's head reads and writes its switch twice, all others once.
+/// A channel for every GPU, or NIC where those are fewer, at the fastest speed they all fit: a channel's head reads and
+/// writes its switch twice, all others once.
 NcclGraph nvls_of(const Room& room) {
-  if (room.heads < 2) return {};
-  NcclGraph nvls = search(*room.speeds, [&](double speed) {
-    const int fit =
-        std::min({room.heads, times(room.inside, speed) - 1, nic_channels(room, speed)});
-    return room.devices == 0 && fit < room.heads ? 0 : std::max(fit, 0);
-  });
-  if (nvls.channels > 0) nvls.inter_bytes_per_s = raised_inter(room, nvls);
-  return nvls;
+  const int heads = room.devices > 0 ? std::min(room.heads, room.devices) : room.heads;
+  if (heads < 2) return {};
+  for (const double speed : *room.speeds) {
+    if (times(room.inside, speed) - 1 < heads || nic_channels(room, speed) < heads) continue;
+    NcclGraph nvls{heads, speed, speed};
+    nvls.inter_bytes_per_s = raised_inter(room, nvls);
+    return nvls;
+  }
+  return {};
 }
 
 /// The link between the members of a node.
@@ -113,14 +115,16 @@ bool is_nvlink(const Cluster& cluster, const GroupShape& shape) {
   return !(shape.across_domains && cluster.node) && cluster.intra.kind.starts_with("nv");
 }
 
-double inside_bytes_per_s(const Cluster& cluster, const GroupShape& shape) {
+/// Bytes/s between two GPUs of a node, and of one of them to all members.
+std::pair<double, double> inside_rates(const Cluster& cluster, const GroupShape& shape) {
   const double whole = inside_link(cluster, shape).bandwidth_bytes_per_s;
   if (!is_nvlink(cluster, shape)) {
-    return cluster.cpu == HostCpu::intel ? whole / intel_p2p_overhead : whole;
+    const double p2p = cluster.cpu == HostCpu::intel ? whole / intel_p2p_overhead : whole;
+    return {p2p, p2p};
   }
-  if (!cluster.intra.kind.starts_with("nvlink-mesh")) return whole;
-  const int here = shape.fewest > 1 ? shape.fewest : shape.most;
-  return whole * (here - 1) / static_cast<double>(cluster.fast_domain_gpus - 1);
+  if (!cluster.intra.kind.starts_with("nvlink-mesh")) return {whole, whole};
+  const double pair = whole / static_cast<double>(cluster.fast_domain_gpus - 1);
+  return {pair, pair * ((shape.fewest > 1 ? shape.fewest : shape.most) - 1)};
 }
 
 /// NIC devices a node has for the group, several that serve one GPU taken as one, and what each carries when the groups
@@ -136,7 +140,7 @@ void add_nics(const Cluster& cluster, const GroupShape& shape, Room& room, NcclG
   const double had = share * island_gpus(cluster) * shape.fewest / shape.sharers;
   room.device = nic * std::min(1.0, had / wanted);
   group.nic_bytes_per_s = nic;
-  group.share_bytes_per_s = std::min(share, nic);
+  group.share_bytes_per_s = room.devices * room.device / shape.fewest;
 }
 
 /// LL128 stores of 128 bytes must stay whole on their way (tuning.cc:486-500): NVLink inside, and a NIC that the GPU
@@ -219,7 +223,7 @@ NcclGroup nccl_group(const Cluster& cluster, const GroupShape& shape, const Nccl
   group.compute_capability = cluster.gpu.compute_capability;
   group.cpu = cluster.cpu;
   group.inside = is_nvlink(cluster, shape) ? NcclHop::nvlink : NcclHop::pcie;
-  group.inside_bytes_per_s = inside_bytes_per_s(cluster, shape);
+  std::tie(group.pair_bytes_per_s, group.inside_bytes_per_s) = inside_rates(cluster, shape);
   const Room room = room_of(cluster, shape, nccl, group);
   group.ring = ring_of(room, group.compute_capability);
   group.tree = tree_of(room, group.ring);

@@ -32,8 +32,9 @@ struct NcclGroup {
   bool sharp = false;        ///< switches that reduce (CollNet)
   double nic_latency_s = 0;  ///< as the network plugin states it
 
-  /// Of one GPU to peers in its node; of one NIC to a GPU that uses it alone; of it when every rank sends out.
-  double inside_bytes_per_s = 0, nic_bytes_per_s = 0, share_bytes_per_s = 0;
+  /// One direction.  Of a GPU to all peers in its node, and to one of them; of a NIC to a GPU that uses it alone; of
+  /// the NICs to each rank when all of the ranks that share them send.
+  double inside_bytes_per_s = 0, pair_bytes_per_s = 0, nic_bytes_per_s = 0, share_bytes_per_s = 0;
   int fewest_on_node = 1;
   /// Measured or given latencies over those of NCCL's tables: of the base, of hops inside and outside a node.
   double base_scale = 1, inside_scale = 1, outside_scale = 1;

@@ -29,8 +29,10 @@ double nccl_bytes(const Traffic& t) {
 
 }  // namespace
 
-ClusterCost::ClusterCost(Cluster cluster) : cluster_(std::move(cluster)) {
-  if (cluster_.gpu.compute_capability > 0) nccl_ = std::make_shared<const NcclCost>(cluster_);
+ClusterCost::ClusterCost(Cluster cluster, NcclMeasurements measured)
+    : cluster_(std::move(cluster)) {
+  if (cluster_.gpu.compute_capability > 0)
+    nccl_ = std::make_shared<const NcclCost>(cluster_, std::move(measured));
 }
 
 double ClusterCost::kernel_s(const Work& work) const {

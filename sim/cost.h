@@ -39,8 +39,8 @@ class CostModel {
 /// at the same rate.
 class ClusterCost : public CostModel {
  public:
-  /// Rank r is GPU number r of the cluster.
-  explicit ClusterCost(Cluster cluster);
+  /// Rank r is GPU number r of the cluster.  Measurements count where NCCL runs.
+  explicit ClusterCost(Cluster cluster, NcclMeasurements measured = {});
   double seconds(const Program&, const Step&, int rank) const override;
   /// How NCCL runs a step that gathers, scatters or reduces; nothing for other steps and without NCCL.
   std::optional<NcclTime> nccl_time(const Program&, const Step&, int rank) const;

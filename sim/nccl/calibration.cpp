@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
+#include <numeric>
 
 namespace ithaca {
 namespace {
@@ -116,6 +118,30 @@ double MeasuredCurve::seconds(double bytes) const {
   if (after == points_.end()) return before.seconds * bytes / before.bytes;
   const double along = std::log(bytes / before.bytes) / std::log(after->bytes / before.bytes);
   return before.seconds * std::pow(after->seconds / before.seconds, along);
+}
+
+NcclMeasurements measurements(const Cluster& cluster, const std::vector<CollectiveTable>& tables,
+                              const NcclConstants& nccl) {
+  NcclMeasurements all;
+  std::vector<Observation> observations;
+  for (const CollectiveTable& table : tables) {
+    std::vector<int> ranks(static_cast<std::size_t>(table.gpus));
+    std::iota(ranks.begin(), ranks.end(), 0);
+    const GroupShape shape = group_shape(cluster, ranks);
+    if (table.nodes > 0 && table.nodes != shape.nodes &&
+        cluster.gpus_per_node == island_gpus(cluster))
+      throw InputError(table.place, "nodes",
+                       fmt::format("expected {} for {} GPUs of {}, got {}", shape.nodes, table.gpus,
+                                   cluster.name, table.nodes));
+    const NcclModel model(nccl_group(cluster, shape, nccl), nccl);
+    all.curves.try_emplace({table.collective, shape}, table.points);
+    for (const CollectivePoint& point : table.points)
+      if (const auto time = model_time(model, table.collective, point.bytes))
+        observations.push_back(
+            {*time, point.seconds, 1 / static_cast<double>(table.points.size())});
+  }
+  all.calibration = calibrate(observations);
+  return all;
 }
 
 }  // namespace ithaca

@@ -13,6 +13,9 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace ithaca {
 
@@ -61,5 +64,16 @@ class MeasuredCurve {
  private:
   std::vector<CollectivePoint> points_;
 };
+
+/// What is known of a cluster beside NCCL's own tables.
+struct NcclMeasurements {
+  NcclCalibration calibration;
+  std::map<std::pair<std::string, GroupShape>, MeasuredCurve> curves;  ///< by collective
+};
+
+/// Of tables measured on the cluster's first GPUs: each answers for its own collective and group, all together calibrate
+/// the rest.  InputError when a table's GPUs do not lie on as many nodes as it says.
+NcclMeasurements measurements(const Cluster&, const std::vector<CollectiveTable>&,
+                              const NcclConstants& = default_nccl());
 
 }  // namespace ithaca

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "models/mesh.h"
-#include "sim/nccl/model.h"
+#include "sim/nccl/calibration.h"
 
 #include <map>
 #include <mutex>
@@ -15,9 +15,9 @@ namespace ithaca {
 class NcclCost {
  public:
   /// The GPU of the cluster has a compute capability; rank r is GPU number r.
-  explicit NcclCost(Cluster, const NcclConstants& = default_nccl());
+  explicit NcclCost(Cluster, NcclMeasurements = {}, const NcclConstants& = default_nccl());
 
-  /// `bytes` as NCCL counts them: of the whole tensor.
+  /// `bytes` as NCCL counts them: of the whole tensor.  The choice is NCCL's own; a measured time is all transfer.
   NcclTime collective(NcclCollective, const Mesh&, const std::vector<int>& group,
                       double bytes) const;
   double all_to_all_s(const Mesh&, const std::vector<int>& group, double bytes) const;
@@ -26,10 +26,14 @@ class NcclCost {
   double shift_s(const Mesh&, Axis, const std::vector<int>& group, double bytes) const;
 
  private:
-  const NcclModel& model(const Mesh&, const std::vector<int>& group) const;
+  GroupShape shape(const Mesh&, const std::vector<int>& group) const;
+  const NcclModel& model(const GroupShape&) const;
+  const MeasuredCurve* curve(const char* collective, const GroupShape&) const;
+  double seconds(const NcclGroup&, const MessageTime&) const;
   double nic_bytes_per_s(const Mesh&, Axis, int from) const;
 
   Cluster cluster_;
+  NcclMeasurements measured_;
   const NcclConstants* nccl_;
   mutable std::mutex mutex_;
   mutable std::map<GroupShape, NcclModel> models_;

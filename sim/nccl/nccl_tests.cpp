@@ -65,7 +65,7 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view key, std::string_view message) const {
-    throw InputError({name_, line_}, key, message);
+    throw InputError({name_, std::max(1, line_), 1}, key, message);
   }
 
   void comment(const std::vector<std::string>& words, const std::string& text) {
@@ -77,8 +77,11 @@ class Reader {
     if (words.size() > 1 && words[1] == "Rank") rank(words, text);
     constexpr std::string_view concluded = "Collective test concluded: ";
     if (const auto at = text.find(concluded); at != std::string::npos) {
-      const std::string test = words_of(text.substr(at + concluded.size())).at(0);
-      table_.collective = test.substr(0, test.rfind("_perf"));
+      const std::vector<std::string> test = words_of(text.substr(at + concluded.size()));
+      if (test.empty() || !test[0].ends_with("_perf"))
+        fail("", fmt::format("expected a test such as \"all_reduce_perf\", got {}",
+                             in_quotes(test.empty() ? "" : test[0])));
+      table_.collective = test[0].substr(0, test[0].rfind("_perf"));
     }
   }
 

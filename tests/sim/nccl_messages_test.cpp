@@ -107,6 +107,28 @@ TEST(NcclCollectives, OfGroupsBesideOneAnotherShareTheirNics) {
   EXPECT_LT(first_step_s(eight, gather_over("r=2,u=4", {0})), 0.7 * rails);
 }
 
+TEST(NcclCollectives, OfAMeasuredGroupAreItsCurveAndOthersOfItsLinksAreCalibrated) {
+  const Cluster cluster = load_cluster("dgx-h100");
+  CollectiveTable twice;
+  twice.collective = "reduce_scatter";
+  twice.gpus = 8;
+  const NcclModel model(nccl_group(cluster, first(8)));
+  for (double bytes = 1 << 20; bytes < 1e10; bytes *= 2)
+    twice.points.push_back(
+        {bytes, 2 * model.time(NcclCollective::reduce_scatter, bytes).seconds()});
+  const ClusterCost measured(cluster, measurements(cluster, {twice}));
+  const Program gather = gather_over("t=8", {0});
+  EXPECT_NEAR(measured.seconds(gather, gather.steps()[0], 0), 2 * first_step_s(cluster, gather),
+              1e-6 * us);
+  twice.collective = "all_gather";
+  twice.points = {{1e6, 1}, {1e9, 1}};
+  const ClusterCost flat(cluster, measurements(cluster, {twice}));
+  EXPECT_DOUBLE_EQ(flat.seconds(gather, gather.steps()[0], 0), 1);
+  EXPECT_EQ(flat.nccl_time(gather, gather.steps()[0], 0)->algorithm, NcclAlgorithm::ring);
+  twice.nodes = 2;
+  EXPECT_THROW(measurements(cluster, {twice}), InputError);
+}
+
 TEST(GroupShape, CountsNodesMembersAndDomains) {
   const Cluster cluster = load_cluster("dgx-h100");
   EXPECT_EQ(group_shape(cluster, {0, 8, 16}), (GroupShape{3, 3, 1, 1, false, 1}));

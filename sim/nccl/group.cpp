@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <tuple>
 
 namespace ithaca {
@@ -194,21 +193,24 @@ int island_gpus(const Cluster& cluster) {
 
 GroupShape group_shape(const Cluster& cluster, const std::vector<int>& ranks,
                        int sharers_per_node) {
-  const int island = island_gpus(cluster), domain = static_cast<int>(cluster.fast_domain_gpus);
-  std::map<int, int> on_node;
-  std::map<int, int> domain_of;  // that of a node's first member
-  GroupShape shape;
-  for (const int rank : ranks) {
-    ++on_node[rank / island];
-    const int first = domain_of.emplace(rank / island, rank / domain).first->second;
-    shape.across_domains = shape.across_domains || first != rank / domain;
+  if (!std::ranges::is_sorted(ranks)) {
+    std::vector<int> sorted = ranks;
+    std::ranges::sort(sorted);
+    return group_shape(cluster, sorted, sharers_per_node);
   }
-  shape.ranks = static_cast<int>(ranks.size());
-  shape.nodes = static_cast<int>(on_node.size());
-  shape.fewest = shape.most = on_node.begin()->second;
-  for (const auto& [node, members] : on_node) {
+  const int island = island_gpus(cluster), domain = static_cast<int>(cluster.fast_domain_gpus);
+  GroupShape shape;
+  shape.ranks = shape.fewest = static_cast<int>(ranks.size());
+  shape.nodes = 0;
+  for (auto it = ranks.begin(); it != ranks.end();) {
+    const int next = (*it / island + 1) * island;
+    const auto end = std::lower_bound(it, ranks.end(), next);
+    const auto members = static_cast<int>(end - it);
+    ++shape.nodes;
     shape.fewest = std::min(shape.fewest, members);
     shape.most = std::max(shape.most, members);
+    shape.across_domains = shape.across_domains || *it / domain != *(end - 1) / domain;
+    it = end;
   }
   shape.sharers = std::max(shape.most, sharers_per_node);
   return shape;

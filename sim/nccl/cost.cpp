@@ -70,11 +70,14 @@ double NcclCost::shift_s(const Mesh& mesh, Axis axis, const std::vector<int>& gr
   const int island = island_gpus(cluster_);
   double slowest = 0;
   bool inside = false;
+  int last_node = -1;
   for (const int from : group) {
     if (mesh.neighbour(from, axis, 1) / island == from / island) {
       inside = true;
       continue;
     }
+    if (from / island == last_node) continue;  // as much as the one before it
+    last_node = from / island;
     const double nic = std::min(g.nic_bytes_per_s, nic_bytes_per_s(mesh, axis, from));
     slowest = std::max(slowest, seconds(g, outside_message(g, bytes, nic, *nccl_)));
   }

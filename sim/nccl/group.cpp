@@ -204,7 +204,8 @@ GroupShape group_shape(const Cluster& cluster, const std::vector<int>& ranks,
   shape.nodes = 0;
   for (auto it = ranks.begin(); it != ranks.end();) {
     const int next = (*it / island + 1) * island;
-    const auto end = std::lower_bound(it, ranks.end(), next);
+    auto end = it;
+    while (end != ranks.end() && *end < next) ++end;
     const auto members = static_cast<int>(end - it);
     ++shape.nodes;
     shape.fewest = std::min(shape.fewest, members);

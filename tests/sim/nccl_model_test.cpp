@@ -1,11 +1,14 @@
 // NCCL 2.28.9's own predictions for nodes of two Intel sockets with a GPU and a NIC under each PCIe switch: what its
 // tuner logs for hand-written topology files.
+#include "models/data_dir.h"
 #include "models/error.h"
+#include "models/yaml.h"
 #include "sim/nccl/model.h"
 
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <fstream>
 #include <numeric>
 
 namespace ithaca {
@@ -259,6 +262,30 @@ TEST(NcclConstants, OfBothVersionsAreRead) {
   EXPECT_EQ(load_nccl("2.28").nvls_tree_most_bytes_per_s[3][2], 43.8e9);
   EXPECT_EQ(load_nccl("2.30").ring_ll128_most_bytes_per_s[3][0], 40e9);
   EXPECT_THROW(load_nccl("2.29"), InputError);
+}
+
+std::string error_of(const std::string& from, const std::string& to) {
+  std::string text = read_file((data_dir() / "cluster_specs/nccl/2.28.yaml").string());
+  const std::string path = testing::TempDir() + "nccl.yaml";
+  std::ofstream(path) << text.replace(text.find(from), from.size(), to);
+  try {
+    load_nccl(path);
+  } catch (const InputError& error) {
+    return std::string(error.what()).substr(path.size());
+  }
+  return "no error";
+}
+
+TEST(NcclConstants, ThatAreWrongAreRefusedWithTheirPlace) {
+  EXPECT_EQ(error_of("tree: [6.8, 14.0, 8.4]", "tree: [6.8, 14.0]"),
+            ":7:9: base_latency_us.tree: expected a list of 3 numbers, got 2");
+  EXPECT_EQ(error_of("tree: [6.8", "tee: [6.8"),
+            ":7:8: base_latency_us.tee: unknown key, did you mean \"tree\"?");
+  EXPECT_EQ(error_of("tree: [6.8", "tree: [-6.8"),
+            ":7:10: base_latency_us.tree[0]: expected a number of at least 0, got -6.8");
+  EXPECT_EQ(
+      error_of("[40, 30, 20,", "[40, 50, 20,"),
+      ":74:15: speeds_intra_gb_per_s.volta[1]: expected a number below the one before it, got 50");
 }
 
 }  // namespace

@@ -50,8 +50,8 @@ struct Observation {
   double measured_s = 0;
   double weight = 1;
 };
-/// Factors of the least weighted sum of relative errors; both at least 0.  A class with fewer than three observations, or
-/// whose messages all have one size, gets one factor for both.
+/// Factors of the least weighted sum of relative errors; both at least 0.  A class whose observations all have one size
+/// gets one factor for both.
 NcclCalibration calibrate(std::span<const Observation>);
 
 /// Seconds by size: straight between points on logarithmic axes; before the first its time, after the last its rate.

@@ -31,11 +31,14 @@ KernelRates kernels_of(const Yaml& yaml) {
 }
 
 Gpu read_gpu(const Yaml& yaml) {
-  yaml.allow({"name", "source", "bf16", "fp8", "matmul", "matmul_source", "memory", "memory_source",
-              "memory_bandwidth", "power_w", "nvlink", "pcie", "kernels"});
+  yaml.allow({"name", "source", "compute_capability", "bf16", "fp8", "matmul", "matmul_source",
+              "memory", "memory_source", "memory_bandwidth", "power_w", "nvlink", "pcie",
+              "kernels"});
   Gpu gpu;
   gpu.name = yaml.at("name").text();
   gpu.source = yaml.at("source").text();
+  if (const auto capability = yaml.find("compute_capability"))
+    gpu.compute_capability = static_cast<int>(capability->integer(30, 999));
   gpu.bf16_flops_per_s = yaml.at("bf16").flops_per_s();
   if (const auto fp8 = yaml.find("fp8")) gpu.fp8_flops_per_s = fp8->flops_per_s();
   if (const auto matmul = yaml.find("matmul")) {
@@ -81,6 +84,12 @@ Gpu gpu_of(const Yaml& yaml) {
                   in_quotes(name), hint));
 }
 
+HostCpu cpu_of(const Yaml& yaml) {
+  const std::optional<Yaml> cpu = yaml.find("cpu");
+  const std::string name = cpu ? cpu->one_of({"intel", "amd", "arm"}) : "intel";
+  return name == "intel" ? HostCpu::intel : name == "amd" ? HostCpu::amd : HostCpu::other;
+}
+
 void read_links(const Yaml& links, Cluster& cluster) {
   links.allow({"intra", "node", "inter"});
   cluster.intra = read_link(links.at("intra"));
@@ -120,12 +129,13 @@ void read_nics(const Yaml& yaml, Cluster& cluster) {
 }
 
 Cluster read_cluster(const Yaml& yaml) {
-  yaml.allow({"name", "source", "gpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
+  yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
               "base_latency", "links", "nics_per_node", "nic", "price"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();
   cluster.gpu = gpu_of(yaml.at("gpu"));
+  cluster.cpu = cpu_of(yaml);
   read_sizes(yaml, cluster);
   cluster.host_memory_bytes = yaml.at("host_memory").bytes();
   cluster.base_latency_s = yaml.at("base_latency").seconds();

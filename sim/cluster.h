@@ -23,6 +23,7 @@ struct Port {
 
 struct Gpu {
   std::string name, source;
+  int compute_capability = 0;                ///< 90 of CUDA's 9.0; 0: not a GPU that NCCL runs on
   double bf16_flops_per_s = 0;               ///< dense peak
   std::optional<double> fp8_flops_per_s;     ///< dense peak
   std::optional<double> matmul_flops_per_s;  ///< best bf16 matmul measured, of any shape
@@ -36,7 +37,7 @@ struct Gpu {
 };
 
 struct Link {
-  std::string kind;
+  std::string kind;  ///< nvswitch..., nvlink-mesh and nvlink-pairs are told apart from all else
   double bandwidth_bytes_per_s = 0;  ///< per GPU, one direction
   double latency_s = 0;              ///< per hop of a collective
   std::optional<double> datasheet_bytes_per_s;
@@ -47,9 +48,12 @@ struct Price {
   std::string source;  ///< with its date: prices drift
 };
 
+enum class HostCpu : std::uint8_t { intel, amd, other };
+
 struct Cluster {
   std::string name, source;
   Gpu gpu;
+  HostCpu cpu = HostCpu::intel;
   std::int64_t gpus_per_node = 0;
   std::int64_t fast_domain_gpus = 0;  ///< divides gpus_per_node or is a multiple of it
   double base_latency_s = 0;          ///< per collective, beside the hops

@@ -15,9 +15,25 @@ bool on_host(const Program& p, const Step& step) {
   return std::holds_alternative<Copy>(step.op) || p[step.out[0]].on_host;
 }
 
+NcclCollective nccl_collective(Wire wire) {
+  if (wire == Wire::all_gather) return NcclCollective::all_gather;
+  return wire == Wire::reduce_scatter ? NcclCollective::reduce_scatter : NcclCollective::all_reduce;
+}
+
+/// Of the whole tensor, of which a rank sends all parts but its own; an all-reduce twice.
+double nccl_bytes(const Traffic& t) {
+  const auto n = static_cast<double>(t.ranks);
+  const double once = static_cast<double>(t.sent_bytes) * n / (n - 1);
+  return t.wire == Wire::all_reduce ? once / 2 : once;
+}
+
 }  // namespace
 
-ClusterCost::ClusterCost(Cluster cluster) : cluster_(std::move(cluster)), kernels_(cluster_.gpu) {}
+ClusterCost::ClusterCost(Cluster cluster, NcclMeasurements measured)
+    : cluster_(std::move(cluster)), kernels_(cluster_.gpu) {
+  if (cluster_.gpu.compute_capability > 0)
+    nccl_ = std::make_shared<const NcclCost>(cluster_, std::move(measured));
+}
 
 double ClusterCost::host_s(const Work& work) const {
   const std::int64_t copied = work.to_host_bytes + work.from_host_bytes;
@@ -93,14 +109,13 @@ double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
   return cluster_.base_latency_s + slowest;
 }
 
-double ClusterCost::seconds(const Program& p, const Step& step, int rank) const {
-  const Traffic t = traffic_of(p, step);
-  const std::vector<int> group = p.mesh().group(rank, t.axes);
+double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
+                                 const std::vector<int>& group) const {
   const auto sent = static_cast<double>(t.sent_bytes);
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
     case Wire::none:
-      return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernels_.seconds(p, step, rank);
+      break;
     case Wire::all_gather:
     case Wire::reduce_scatter:
       return ring_s(group, rounds, sent);
@@ -112,6 +127,31 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
       return shift_s(p.mesh(), group, t);
   }
   return 0;
+}
+
+double ClusterCost::nccl_s(const Program& p, const Traffic& t,
+                           const std::vector<int>& group) const {
+  if (t.wire == Wire::send_recv)
+    return nccl_->shift_s(p.mesh(), t.axes[0], group, static_cast<double>(t.sent_bytes));
+  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_s(p.mesh(), group, nccl_bytes(t));
+  return nccl_->collective(nccl_collective(t.wire), p.mesh(), group, nccl_bytes(t)).seconds();
+}
+
+std::optional<NcclTime> ClusterCost::nccl_time(const Program& p, const Step& step, int rank) const {
+  const Traffic t = traffic_of(p, step);
+  const bool chosen =
+      t.wire == Wire::all_gather || t.wire == Wire::reduce_scatter || t.wire == Wire::all_reduce;
+  if (!nccl_ || !chosen) return std::nullopt;
+  return nccl_->collective(nccl_collective(t.wire), p.mesh(), p.mesh().group(rank, t.axes),
+                           nccl_bytes(t));
+}
+
+double ClusterCost::seconds(const Program& p, const Step& step, int rank) const {
+  const Traffic t = traffic_of(p, step);
+  if (t.wire == Wire::none)
+    return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernels_.seconds(p, step, rank);
+  const std::vector<int> group = p.mesh().group(rank, t.axes);
+  return nccl_ ? nccl_s(p, t, group) : alpha_beta_s(p, t, group);
 }
 
 }  // namespace ithaca

@@ -5,7 +5,10 @@
 #include "sim/cluster.h"
 #include "sim/count.h"
 #include "sim/kernels/kernel_model.h"
+#include "sim/nccl/cost.h"
 
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace ithaca {
@@ -17,24 +20,32 @@ class CostModel {
   virtual double seconds(const Program&, const Step&, int rank) const = 0;
 };
 
-/// Measured kernels (sim/kernels/kernel_model.h), alpha-beta for collectives.
+/// Measured kernels (sim/kernels/kernel_model.h); for collectives what NCCL does (sim/nccl/), or alpha-beta where it does not run: a GPU without a
+/// compute capability.
+///
+///     host        bytes / bandwidth of the GPU's port to it; what the host computes is taken to be bound by the same
+///
+/// Alpha-beta:
 ///
 ///     gather      base + (n-1-k) latency inside + k latency outside + (n-1) chunk / bandwidth   and reduce-scatter
 ///     all-reduce  the same with twice the hops and bytes
 ///     all-to-all  base + latency + the slower of the bytes that stay in the fast domain and those that leave it
 ///     send        base + latency + sent / bandwidth
-///     host        bytes / bandwidth of the GPU's port to it; what the host computes is taken to be bound by the same
 ///
 /// k is one less than the hops of the ring that leave a node (NCCL 2.28.9, src/graph/tuning.cc).  A ring over several
 /// nodes is as fast as its slowest hop: the NICs of the GPUs it has on a node together, or the link inside.  One rank
 /// that sends out of its node alone has a whole NIC, or its share if that is more; many share the node's.
 class ClusterCost : public CostModel {
  public:
-  /// Rank r is GPU number r of the cluster.
-  explicit ClusterCost(Cluster cluster);
+  /// Rank r is GPU number r of the cluster.  Measurements count where NCCL runs.
+  explicit ClusterCost(Cluster cluster, NcclMeasurements measured = {});
   double seconds(const Program&, const Step&, int rank) const override;
+  /// How NCCL runs a step that gathers, scatters or reduces; nothing for other steps and without NCCL.
+  std::optional<NcclTime> nccl_time(const Program&, const Step&, int rank) const;
 
  private:
+  double nccl_s(const Program&, const Traffic&, const std::vector<int>& group) const;
+  double alpha_beta_s(const Program&, const Traffic&, const std::vector<int>& group) const;
   double host_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
@@ -43,6 +54,7 @@ class ClusterCost : public CostModel {
   std::int64_t island_gpus() const;  ///< GPUs that reach one another without a NIC
   Cluster cluster_;
   KernelModel kernels_;
+  std::shared_ptr<const NcclCost> nccl_;  ///< none where NCCL does not run
 };
 
 }  // namespace ithaca

@@ -124,6 +124,25 @@ TEST(Time, BlockingOnSymmetricRanksIsTheSumOfItsSteps) {
   }
 }
 
+/// Nodes of four GPUs joined by NCCL.
+TEST(Time, ByNcclIsNoLongerOverlappedThanBlockingNorOnTwiceAsFastLinks) {
+  const Cluster cluster = load_cluster("polaris");
+  Cluster inside = cluster, outside = cluster;
+  inside.intra.bandwidth_bytes_per_s *= 2;
+  outside.inter.bandwidth_bytes_per_s *= 2;
+  outside.nic_bytes_per_s *= 2;
+  for (const Case& c : all_cases()) {
+    const Program p = layer_of(c).program;
+    const double overlapped_s = end_s(p, overlapped(p), cluster);
+    EXPECT_LE(overlapped_s, end_s(p, blocking(p), cluster) * rounding) << name_of(c);
+    EXPECT_LE(end_s(p, overlapped(p), inside), overlapped_s * rounding) << name_of(c);
+    EXPECT_LE(end_s(p, overlapped(p), outside), overlapped_s * rounding) << name_of(c);
+    if (symmetric(p)) {
+      EXPECT_GE(overlapped_s * rounding, critical_path_s(p, ClusterCost(cluster))) << name_of(c);
+    }
+  }
+}
+
 TEST(Spans, OfOneLaneOfOneRankDoNotOverlap) {
   for (const Case& c : all_cases()) {
     const Program p = layer_of(c).program;

@@ -106,9 +106,39 @@ void read_nics(const Yaml& yaml, Cluster& cluster) {
           share / 1e9, cluster.inter.bandwidth_bytes_per_s / 1e9));
 }
 
+Fabric read_fabric(const Yaml& yaml, const Cluster& cluster) {
+  yaml.allow({"leaf_gpus", "oversubscription", "rails"});
+  Fabric fabric;
+  fabric.leaf_gpus = yaml.at("leaf_gpus").integer(1, most_gpus);
+  if (fabric.leaf_gpus % cluster.island_gpus() != 0)
+    yaml.at("leaf_gpus")
+        .fail(fmt::format("expected a multiple of the {} GPUs that NVLink or a node holds, got {}",
+                          cluster.island_gpus(), fabric.leaf_gpus));
+  if (const auto over = yaml.find("oversubscription")) fabric.oversubscription = over->positive();
+  if (const auto rails = yaml.find("rails")) {
+    fabric.rails = rails->integer(1, 1024);
+    if (cluster.nics_per_node % fabric.rails != 0)
+      rails->fail(fmt::format("expected a divisor of nics_per_node {}, got {}",
+                              cluster.nics_per_node, fabric.rails));
+  }
+  return fabric;
+}
+
+Sockets read_sockets(const Yaml& yaml, const Cluster& cluster) {
+  yaml.allow({"count", "bandwidth", "peer_cost"});
+  Sockets sockets;
+  sockets.count = yaml.at("count").integer(1, cluster.gpus_per_node);
+  if (cluster.gpus_per_node % sockets.count != 0)
+    yaml.at("count").fail(fmt::format("expected a divisor of gpus_per_node {}, got {}",
+                                      cluster.gpus_per_node, sockets.count));
+  sockets.bandwidth_bytes_per_s = yaml.at("bandwidth").bandwidth_bytes_per_s();
+  if (const auto cost = yaml.find("peer_cost")) sockets.peer_cost = cost->positive();
+  return sockets;
+}
+
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
-              "base_latency", "links", "nics_per_node", "nic", "price"});
+              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();
@@ -118,6 +148,8 @@ Cluster read_cluster(const Yaml& yaml) {
   cluster.base_latency_s = yaml.at("base_latency").seconds();
   read_links(yaml.at("links"), cluster);
   read_nics(yaml, cluster);
+  if (const auto fabric = yaml.find("fabric")) cluster.fabric = read_fabric(*fabric, cluster);
+  if (const auto sockets = yaml.find("sockets")) cluster.sockets = read_sockets(*sockets, cluster);
   if (const auto price = yaml.find("price")) {
     price->allow({"usd_per_node_hour", "source"});
     cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};
@@ -140,6 +172,10 @@ std::string path_of(const std::string& name_or_path, const std::string& folder,
 }
 
 }  // namespace
+
+std::int64_t Cluster::island_gpus() const {
+  return std::max(gpus_per_node, fast_domain_gpus);
+}
 
 const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
   if (a / fast_domain_gpus == b / fast_domain_gpus) return intra;

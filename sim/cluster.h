@@ -44,6 +44,20 @@ struct Price {
   std::string source;  ///< with its date: prices drift
 };
 
+/// The switches between nodes; without it a group is slowed by its NICs only.
+struct Fabric {
+  std::int64_t leaf_gpus = 0;   ///< GPUs whose NICs share their leaf switches; whole islands
+  double oversubscription = 1;  ///< bandwidth of a leaf's NICs over that of its uplinks
+  std::int64_t rails = 1;       ///< leaf switches of a pod, each with every rails-th NIC of a node
+};
+
+/// The CPUs of a node, where the way between its GPUs leads through them.
+struct Sockets {
+  std::int64_t count = 1;
+  double bandwidth_bytes_per_s = 0;  ///< between two of them, one direction
+  double peer_cost = 1;              ///< what a byte between two GPUs of a socket takes of PCIe
+};
+
 struct Cluster {
   std::string name, source;
   Gpu gpu;
@@ -57,7 +71,11 @@ struct Cluster {
   double nic_bytes_per_s = 0;          ///< of one NIC
   std::int64_t host_memory_bytes = 0;  ///< of a node
   std::optional<Price> price;
+  std::optional<Fabric> fabric;
+  std::optional<Sockets> sockets;
 
+  /// GPUs of an island: of a node, or of the nodes that one fast domain joins.
+  std::int64_t island_gpus() const;
   /// The link between two different GPUs, numbered from 0 node by node.
   const Link& link(std::int64_t a, std::int64_t b) const;
 };

@@ -16,14 +16,14 @@ std::optional<Port> read_port(const Yaml& yaml, std::string_view key, std::strin
   const std::optional<Yaml> port = yaml.find(key);
   if (!port) return std::nullopt;
   port->allow({detail, "datasheet", "nccl"});
-  port->at(detail).integer(1, 1024);
+  const std::int64_t count = port->at(detail).integer(1, 1024);
   return Port{port->at("datasheet").bandwidth_bytes_per_s(),
-              port->at("nccl").bandwidth_bytes_per_s()};
+              port->at("nccl").bandwidth_bytes_per_s(), detail == "links" ? count : 1};
 }
 
 Gpu read_gpu(const Yaml& yaml) {
   yaml.allow({"name", "source", "bf16", "fp8", "matmul", "matmul_source", "memory", "memory_source",
-              "memory_bandwidth", "power_w", "nvlink", "pcie"});
+              "memory_bandwidth", "power_w", "nvlink", "pcie", "pci_device"});
   Gpu gpu;
   gpu.name = yaml.at("name").text();
   gpu.source = yaml.at("source").text();
@@ -42,6 +42,7 @@ Gpu read_gpu(const Yaml& yaml) {
   if (const auto power = yaml.find("power_w")) gpu.power_w = power->positive();
   gpu.nvlink = read_port(yaml, "nvlink", "links");
   gpu.pcie = read_port(yaml, "pcie", "generation");
+  if (const auto device = yaml.find("pci_device")) gpu.pci_device = device->text();
   return gpu;
 }
 
@@ -185,6 +186,10 @@ const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
 
 Cluster load_cluster(const std::string& name_or_path) {
   return read_cluster(Yaml::file(path_of(name_or_path, "cluster_specs", "cluster")));
+}
+
+Cluster parse_cluster(const std::string& content, const std::string& name) {
+  return read_cluster(Yaml::parse(content, name));
 }
 
 Gpu load_gpu(const std::string& name_or_path) {

@@ -17,6 +17,7 @@ namespace ithaca {
 struct Port {
   double datasheet_bytes_per_s = 0;
   double nccl_bytes_per_s = 0;  ///< what NCCL assumes when it plans
+  std::int64_t links = 1;       ///< of NVLink
 };
 
 struct Gpu {
@@ -30,6 +31,7 @@ struct Gpu {
   double memory_bandwidth_bytes_per_s = 0;
   double power_w = 0;
   std::optional<Port> nvlink, pcie;
+  std::string pci_device;  ///< such as 0x2330, pci-ids.ucw.cz; empty when not stated
 };
 
 struct Link {
@@ -83,6 +85,8 @@ struct Cluster {
 /// A preset name or a path to a YAML file.
 /// InputError when it is unknown (with the nearest preset) or the file is wrong in any way.
 Cluster load_cluster(const std::string& name_or_path);
+/// `name` stands for the file in messages.
+Cluster parse_cluster(const std::string& content, const std::string& name);
 Gpu load_gpu(const std::string& name_or_path);
 
 /// The presets, sorted.

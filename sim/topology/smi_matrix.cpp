@@ -92,7 +92,7 @@ class Lines {
     }
     return std::nullopt;
   }
-  Place here() const { return {file_, number_}; }
+  Place here() const { return number_ == 0 ? Place{file_} : Place{file_, number_, 1}; }
 
  private:
   std::istringstream in_;

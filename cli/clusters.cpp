@@ -97,8 +97,8 @@ std::string show_text(const Cluster& c) {
     put("fabric", fmt::format("{} GPUs a pod, oversubscribed {:.3g} to 1, rails {}",
                               c.fabric->leaf_gpus, c.fabric->oversubscription, c.fabric->rails));
   if (c.sockets)
-    put("sockets", fmt::format("{}, joined by {}", c.sockets->count,
-                               rate(c.sockets->bandwidth_bytes_per_s)));
+    put("sockets",
+        fmt::format("{}, joined by {}", c.sockets->count, rate(c.sockets->bandwidth_bytes_per_s)));
   put("host memory", binary_bytes(c.host_memory_bytes));
   if (c.price) put("price", fmt::format("{} USD per node and hour", c.price->usd_per_node_hour));
   put("source", c.source);
@@ -141,9 +141,11 @@ class ClustersVerb : public Verb {
  private:
   void define_import() {
     import_ = app_->add_subcommand("import", "A cluster file from what NCCL or nvidia-smi say");
-    import_->add_option("FILE", name_, "NCCL topology or graph XML, or the text of nvidia-smi topo -m")
+    import_
+        ->add_option("FILE", name_, "NCCL topology or graph XML, or the text of nvidia-smi topo -m")
         ->type_name("");
-    import_->add_option("--format", format_, "nccl-topo, nccl-graph or nvidia-smi; else as FILE looks");
+    import_->add_option("--format", format_,
+                        "nccl-topo, nccl-graph or nvidia-smi; else as FILE looks");
     import_->add_option("--name", cluster_name_, "of the cluster; else that of FILE");
     import_->add_option("--gpu", gpu_, "preset of the GPU, where FILE does not say it");
     import_->add_option("--nic", nic_, "speed of a NIC, such as 400Gb/s");
@@ -157,10 +159,11 @@ class ClustersVerb : public Verb {
     request.file = name_;
     if (!format_.empty()) request.format = import_format(format_);
     if (!gpu_.empty()) request.gpu = gpu_;
-    if (!nic_.empty()) request.nic_bytes_per_s = quantity(nic_, Dimension::bytes_per_s, {}, "--nic");
+    if (!nic_.empty())
+      request.nic_bytes_per_s = quantity(nic_, Dimension::bytes_per_s, {}, "--nic");
     if (!host_memory_.empty())
-      request.host_memory_bytes = static_cast<std::int64_t>(
-          quantity(host_memory_, Dimension::bytes, {}, "--host-memory"));
+      request.host_memory_bytes =
+          static_cast<std::int64_t>(quantity(host_memory_, Dimension::bytes, {}, "--host-memory"));
     request.name =
         cluster_name_.empty() ? std::filesystem::path(name_).stem().string() : cluster_name_;
     request.content = read_file(name_);

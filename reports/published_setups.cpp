@@ -106,6 +106,8 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
+  // TransformerEngine takes cuDNN's attention where it can: attention/dot_product_attention/utils.py.
+  if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
   d.dp = at_least_one(p.dp);
@@ -190,6 +192,9 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.tied = true;
   s.job.shape.rope = false;
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
+  // FlashAttention 2 came in July 2023, after the A100 tables (git log of scripts/train/benchmarking).
+  s.job.profile.kernels.attention =
+      row.gpu.starts_with("A100") ? AttentionKernel::flash1 : AttentionKernel::flash2;
   s.recompute = recompute_of(row, false);
   Degrees d;
   d.dp = row.gpus;

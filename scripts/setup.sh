@@ -2,7 +2,7 @@
 #
 # Everything is a Debian package.  What is there already is left alone; without root or apt the missing ones are named.
 
-packages="g++ cmake ninja-build libboost-graph-dev libyaml-cpp-dev libcli11-dev libeigen3-dev libfmt-dev
+packages="g++ cmake ninja-build libboost-graph-dev libyaml-cpp-dev libcli11-dev libeigen3-dev libfmt-dev libpugixml-dev
   nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-matplotlib"
 
 missing_packages() {

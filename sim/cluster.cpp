@@ -16,9 +16,9 @@ std::optional<Port> read_port(const Yaml& yaml, std::string_view key, std::strin
   const std::optional<Yaml> port = yaml.find(key);
   if (!port) return std::nullopt;
   port->allow({detail, "datasheet", "nccl"});
-  port->at(detail).integer(1, 1024);
+  const std::int64_t count = port->at(detail).integer(1, 1024);
   return Port{port->at("datasheet").bandwidth_bytes_per_s(),
-              port->at("nccl").bandwidth_bytes_per_s()};
+              port->at("nccl").bandwidth_bytes_per_s(), detail == "links" ? count : 1};
 }
 
 /// A preset's name or a path, as `kernels` gives it.
@@ -32,8 +32,8 @@ KernelRates kernels_of(const Yaml& yaml) {
 
 Gpu read_gpu(const Yaml& yaml) {
   yaml.allow({"name", "source", "compute_capability", "bf16", "fp8", "matmul", "matmul_source",
-              "memory", "memory_source", "memory_bandwidth", "power_w", "nvlink", "pcie",
-              "kernels"});
+              "memory", "memory_source", "memory_bandwidth", "power_w", "nvlink", "pcie", "kernels",
+              "pci_device"});
   Gpu gpu;
   gpu.name = yaml.at("name").text();
   gpu.source = yaml.at("source").text();
@@ -54,6 +54,7 @@ Gpu read_gpu(const Yaml& yaml) {
   if (const auto power = yaml.find("power_w")) gpu.power_w = power->positive();
   gpu.nvlink = read_port(yaml, "nvlink", "links");
   gpu.pcie = read_port(yaml, "pcie", "generation");
+  if (const auto device = yaml.find("pci_device")) gpu.pci_device = device->text();
   if (const auto kernels = yaml.find("kernels"))
     gpu.kernels = kernels_of(*kernels);
   else if (std::ranges::binary_search(kernel_names(), gpu.name))
@@ -128,9 +129,39 @@ void read_nics(const Yaml& yaml, Cluster& cluster) {
           share / 1e9, cluster.inter.bandwidth_bytes_per_s / 1e9));
 }
 
+Fabric read_fabric(const Yaml& yaml, const Cluster& cluster) {
+  yaml.allow({"leaf_gpus", "oversubscription", "rails"});
+  Fabric fabric;
+  fabric.leaf_gpus = yaml.at("leaf_gpus").integer(1, most_gpus);
+  if (fabric.leaf_gpus % cluster.island_gpus() != 0)
+    yaml.at("leaf_gpus")
+        .fail(fmt::format("expected a multiple of the {} GPUs that NVLink or a node holds, got {}",
+                          cluster.island_gpus(), fabric.leaf_gpus));
+  if (const auto over = yaml.find("oversubscription")) fabric.oversubscription = over->positive();
+  if (const auto rails = yaml.find("rails")) {
+    fabric.rails = rails->integer(1, 1024);
+    if (cluster.nics_per_node % fabric.rails != 0)
+      rails->fail(fmt::format("expected a divisor of nics_per_node {}, got {}",
+                              cluster.nics_per_node, fabric.rails));
+  }
+  return fabric;
+}
+
+Sockets read_sockets(const Yaml& yaml, const Cluster& cluster) {
+  yaml.allow({"count", "bandwidth", "peer_cost"});
+  Sockets sockets;
+  sockets.count = yaml.at("count").integer(1, cluster.gpus_per_node);
+  if (cluster.gpus_per_node % sockets.count != 0)
+    yaml.at("count").fail(fmt::format("expected a divisor of gpus_per_node {}, got {}",
+                                      cluster.gpus_per_node, sockets.count));
+  sockets.bandwidth_bytes_per_s = yaml.at("bandwidth").bandwidth_bytes_per_s();
+  if (const auto cost = yaml.find("peer_cost")) sockets.peer_cost = cost->positive();
+  return sockets;
+}
+
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
-              "base_latency", "links", "nics_per_node", "nic", "price"});
+              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();
@@ -141,6 +172,8 @@ Cluster read_cluster(const Yaml& yaml) {
   cluster.base_latency_s = yaml.at("base_latency").seconds();
   read_links(yaml.at("links"), cluster);
   read_nics(yaml, cluster);
+  if (const auto fabric = yaml.find("fabric")) cluster.fabric = read_fabric(*fabric, cluster);
+  if (const auto sockets = yaml.find("sockets")) cluster.sockets = read_sockets(*sockets, cluster);
   if (const auto price = yaml.find("price")) {
     price->allow({"usd_per_node_hour", "source"});
     cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};
@@ -164,6 +197,10 @@ std::string path_of(const std::string& name_or_path, const std::string& folder,
 
 }  // namespace
 
+std::int64_t Cluster::island_gpus() const {
+  return std::max(gpus_per_node, fast_domain_gpus);
+}
+
 const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
   if (a / fast_domain_gpus == b / fast_domain_gpus) return intra;
   if (a / gpus_per_node == b / gpus_per_node) return node ? *node : intra;
@@ -172,6 +209,10 @@ const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
 
 Cluster load_cluster(const std::string& name_or_path) {
   return read_cluster(Yaml::file(path_of(name_or_path, "cluster_specs", "cluster")));
+}
+
+Cluster parse_cluster(const std::string& content, const std::string& name) {
+  return read_cluster(Yaml::parse(content, name));
 }
 
 Gpu load_gpu(const std::string& name_or_path) {

@@ -19,6 +19,7 @@ namespace ithaca {
 struct Port {
   double datasheet_bytes_per_s = 0;
   double nccl_bytes_per_s = 0;  ///< what NCCL assumes when it plans
+  std::int64_t links = 1;       ///< of NVLink
 };
 
 struct Gpu {
@@ -33,7 +34,8 @@ struct Gpu {
   double memory_bandwidth_bytes_per_s = 0;
   double power_w = 0;
   std::optional<Port> nvlink, pcie;
-  KernelRates kernels;  ///< of the key `kernels`, else of the GPU's name, else a plain roofline
+  KernelRates kernels;     ///< of the key `kernels`, else of the GPU's name, else a plain roofline
+  std::string pci_device;  ///< such as 0x2330, pci-ids.ucw.cz; empty when not stated
 };
 
 struct Link {
@@ -50,6 +52,20 @@ struct Price {
 
 enum class HostCpu : std::uint8_t { intel, amd, other };
 
+/// The switches between nodes; without it a group is slowed by its NICs only.
+struct Fabric {
+  std::int64_t leaf_gpus = 0;   ///< GPUs whose NICs share their leaf switches; whole islands
+  double oversubscription = 1;  ///< bandwidth of a leaf's NICs over that of its uplinks
+  std::int64_t rails = 1;       ///< leaf switches of a pod, each with every rails-th NIC of a node
+};
+
+/// The CPUs of a node, where the way between its GPUs leads through them.
+struct Sockets {
+  std::int64_t count = 1;
+  double bandwidth_bytes_per_s = 0;  ///< between two of them, one direction
+  double peer_cost = 1;              ///< what a byte between two GPUs of a socket takes of PCIe
+};
+
 struct Cluster {
   std::string name, source;
   Gpu gpu;
@@ -64,7 +80,11 @@ struct Cluster {
   double nic_bytes_per_s = 0;          ///< of one NIC
   std::int64_t host_memory_bytes = 0;  ///< of a node
   std::optional<Price> price;
+  std::optional<Fabric> fabric;
+  std::optional<Sockets> sockets;
 
+  /// GPUs of an island: of a node, or of the nodes that one fast domain joins.
+  std::int64_t island_gpus() const;
   /// The link between two different GPUs, numbered from 0 node by node.
   const Link& link(std::int64_t a, std::int64_t b) const;
 };
@@ -72,6 +92,8 @@ struct Cluster {
 /// A preset name or a path to a YAML file.
 /// InputError when it is unknown (with the nearest preset) or the file is wrong in any way.
 Cluster load_cluster(const std::string& name_or_path);
+/// `name` stands for the file in messages.
+Cluster parse_cluster(const std::string& content, const std::string& name);
 Gpu load_gpu(const std::string& name_or_path);
 
 /// The presets, sorted.

@@ -41,17 +41,14 @@ double ClusterCost::host_s(const Work& work) const {
   return bytes / cluster_.gpu.pcie.value_or(*cluster_.gpu.nvlink).nccl_bytes_per_s;
 }
 
-std::int64_t ClusterCost::island_gpus() const {
-  return std::max(cluster_.gpus_per_node, cluster_.fast_domain_gpus);
-}
-
 double ClusterCost::ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const {
   double bandwidth = cluster_.intra.bandwidth_bytes_per_s, inside_s = 0, outside_s = 0, leaves = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const int here = group[i], next = group[(i + 1) % group.size()];
     const Link& link = cluster_.link(here, next);
     const bool out = &link == &cluster_.inter;
-    const auto together = static_cast<double>(out ? neighbours(group, here, island_gpus()) : 1);
+    const auto together =
+        static_cast<double>(out ? neighbours(group, here, cluster_.island_gpus()) : 1);
     bandwidth = std::min(bandwidth, link.bandwidth_bytes_per_s * together);
     leaves += out ? 1 : 0;
     (out ? outside_s : inside_s) = std::max(out ? outside_s : inside_s, link.latency_s);
@@ -88,7 +85,7 @@ double ClusterCost::all_to_all_s(const std::vector<int>& group, const Traffic& t
 
 double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
                             const Traffic& t) const {
-  const auto size = static_cast<int>(island_gpus());
+  const auto size = static_cast<int>(cluster_.island_gpus());
   const auto leaves = [&](int rank) {
     return mesh.neighbour(rank, t.axes[0], 1) / size != rank / size;
   };

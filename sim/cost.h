@@ -51,7 +51,6 @@ class ClusterCost : public CostModel {
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
   double exchange_s(const std::vector<int>& group, int from, double chunk_bytes) const;
   double shift_s(const Mesh&, const std::vector<int>& group, const Traffic&) const;
-  std::int64_t island_gpus() const;  ///< GPUs that reach one another without a NIC
   Cluster cluster_;
   KernelModel kernels_;
   std::shared_ptr<const NcclCost> nccl_;  ///< none where NCCL does not run

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace ithaca {
@@ -331,6 +332,36 @@ TEST(Lists, ShowEveryPreset) {
   EXPECT_EQ(ithaca_cli("models show llama-3.1-8b --json").json().at("model").at("parameters"),
             8030261248);
   EXPECT_EQ(ithaca_cli("clusters check dgx-a100-80g").code, 0);
+}
+
+TEST(Clusters, ShowNamesTheLinkThatHoldsARingBackAsJsonDoes) {
+  const std::string text = ithaca_cli("clusters show dgx-h100").out;
+  const Json topology = ithaca_cli("clusters show dgx-h100 --json").json().at("topology");
+  EXPECT_EQ(topology.at("vertices").at("nics"), 8);
+  ASSERT_EQ(topology.at("flows").size(), 2U);
+  for (const Json& flow : topology.at("flows"))
+    for (const char* const kind : {"ring", "all_to_all"})
+      EXPECT_NE(text.find("held back by " + flow.at(kind).at("bottleneck").get<std::string>()),
+                std::string::npos);
+  EXPECT_NE(text.find("8 GPUs, 1 NVSwitch, 8 PCIe switches, 1 socket, 8 NICs, 1 leaf switch"),
+            std::string::npos);
+}
+
+TEST(Clusters, AnImportIsAClusterFileThatChecks) {
+  const std::string file = (std::filesystem::temp_directory_path() / "ithaca_import.yaml").string();
+  const Ran ran =
+      ithaca_cli("clusters import tests/data/topology/dgx_h100.xml --name mine -o " + file);
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_NE(ran.err.find("note: the memory of the host"), std::string::npos);
+  EXPECT_EQ(ithaca_cli("clusters check " + file).out, "mine: ok, 8 x H100-SXM5-80GB a node\n");
+  const Json shown = ithaca_cli("clusters show --json " + file).json(),
+             imported =
+                 ithaca_cli("clusters import --json --name mine tests/data/topology/dgx_h100.xml")
+                     .json();
+  EXPECT_EQ(shown.at("cluster"), imported.at("cluster"));
+  EXPECT_EQ(shown.at("topology"), imported.at("topology"));
+  std::filesystem::remove(file);
 }
 
 TEST(Cli, HelpAndVersionAreResults) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <optional>
 #include <system_error>
 
 namespace ithaca {
@@ -20,6 +21,9 @@ class ValidateVerb : public Verb {
   void define() {
     app_->add_option("--data", data_, "folder of published rows (those that are shipped)")
         ->type_name("DIR");
+    app_->add_option("--gate", gate_,
+                     "exit 4 when the median error of time over all rows is above, such as 0.1")
+        ->type_name("FRACTION");
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     app_->add_option("-o,--output", output_,
                      "folder for accuracy.md and .csv of time, accuracy_memory.md and .csv")
@@ -32,17 +36,26 @@ class ValidateVerb : public Verb {
         published_rows(data_.empty() ? published_folder() : data_);
     const auto [memory, time] = predict(rows, console);
     if (!output_.empty()) write(memory, time);
-    if (!json_) {
-      console.result(time_summary(time) + "\n" + memory_summary(memory));
-      return Exit::ok;
-    }
-    Json json = memory_json(memory);
-    add_time(json, time);
-    console.result(text_of(json));
-    return Exit::ok;
+    console.result(json_ ? text_of(json_of(memory, time))
+                         : time_summary(time) + "\n" + memory_summary(memory));
+    return passes(time, console) ? Exit::ok : Exit::unverified;
   }
 
  private:
+  static Json json_of(const MemoryAccuracy& memory, const TimeAccuracy& time) {
+    Json json = memory_json(memory);
+    add_time(json, time);
+    return json;
+  }
+
+  bool passes(const TimeAccuracy& time, Console& console) const {
+    const double median = time_statistics(time, "").median;
+    if (!gate_ || median <= *gate_) return true;
+    console.note(
+        fmt::format("the median error of time, {:.3f}, is above the gate {:g}", median, *gate_));
+    return false;
+  }
+
   static std::pair<MemoryAccuracy, TimeAccuracy> predict(const std::vector<PublishedRow>& rows,
                                                          Console& console) {
     const Progress progress(console, "predicting memory and time");
@@ -64,6 +77,7 @@ class ValidateVerb : public Verb {
   }
 
   std::string data_, output_;
+  std::optional<double> gate_;
   bool json_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <numeric>
+#include <regex>
 
 namespace ithaca {
 namespace {
@@ -24,12 +25,25 @@ constexpr std::array machines{Machine{"A100-PCIe-80GB", "a100-pcie-8"},
                               Machine{"H800", "hgx-h800"},
                               Machine{"L20", "l20-8"}};
 
+/// "8x HDR InfiniBand", "4x 100 Gb RoCE": what the row says of a node's NICs takes the place of the preset's.
+void take_nics(Cluster& cluster, const std::string& inter) {
+  static const std::regex nics(R"((\d+)x (\d+) Gb)");
+  std::smatch found;
+  if (!std::regex_search(inter, found, nics)) return;
+  cluster.nics_per_node = std::stoll(found[1]);
+  cluster.nic_bytes_per_s = std::stod(found[2]) * 1e9 / 8;
+  cluster.inter.bandwidth_bytes_per_s = static_cast<double>(cluster.nics_per_node) *
+                                        cluster.nic_bytes_per_s /
+                                        static_cast<double>(cluster.gpus_per_node);
+}
+
 Cluster cluster_of(const PublishedRow& row) {
   for (const Machine& machine : machines) {
     if (!row.gpu.starts_with(machine.gpu)) continue;
     Cluster cluster = load_cluster(std::string(machine.cluster));
     if (row.gpus_per_node > 0 && row.gpus > row.gpus_per_node)
       cluster.gpus_per_node = row.gpus_per_node;
+    take_nics(cluster, row.inter);
     return cluster;
   }
   throw CannotModel{fmt::format("no cluster preset for {}", row.gpu)};

@@ -106,6 +106,9 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
+  // arXiv 1909.08053 section 5.1: the batch of a replica goes through at once.
+  if (says(row.framework, "2020"))
+    s.job.shape.b = row.global_batch / at_least_one(row.parallelism.dp);
   // TransformerEngine takes cuDNN's attention where it can: attention/dot_product_attention/utils.py.
   if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
   const PublishedParallelism& p = row.parallelism;

@@ -64,7 +64,6 @@ void refuse(const PublishedRow& row) {
     throw CannotModel{
         "activations of unfused attention with dropout, which no kernels of ours keep"};
   if (row.model.moe || row.parallelism.ep > 1) throw CannotModel{"mixture of experts"};
-  if (row.parallelism.pp > 1) throw CannotModel{"pipeline parallelism"};
   if (says(row.dtype, "fp8")) throw CannotModel{"FP8"};
   if (row.gpus == 0) throw CannotModel{"the number of GPUs is not stated"};
 }
@@ -80,6 +79,8 @@ PublishedSetup begin(const PublishedRow& row) {
   s.job.cluster = cluster_of(row);
   s.job.gpus = row.gpus;
   s.job.micro_batches = std::max<std::int64_t>(row.grad_accum, 1);
+  s.job.pipeline.stages = std::max(row.parallelism.pp, 1);
+  s.job.pipeline.chunks = std::max(row.parallelism.vpp, 1);
   return s;
 }
 
@@ -95,6 +96,7 @@ constexpr std::array readers{Reader{"repo linear_tpsp", read_odysseus},
                              Reader{"BurstEngine", read_burst_engine},
                              Reader{"BMTrain", read_burst_engine},
                              Reader{"InternEvo", read_internevo},
+                             Reader{"Megatron-Kwai", read_kwai},
                              Reader{"Megatron-LM", read_megatron}};
 
 }  // namespace
@@ -115,18 +117,17 @@ Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
 }
 
 void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) {
-  if (d.dp * d.ring * d.ulysses * d.tp != row.gpus)
-    throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs",
-                                  d.dp * d.ring * d.ulysses * d.tp, row.gpus)};
+  const int stated = d.dp * d.ring * d.ulysses * d.tp * s.job.pipeline.stages;
+  if (stated != row.gpus)
+    throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs", stated, row.gpus)};
   std::vector<Mesh::Extent> axes;
   const auto add = [&](std::string_view axis, int ranks, const std::string& term) {
     s.strategy += axes.empty() ? term : " * " + term;
     axes.push_back({std::string(axis), ranks});
   };
-  if (d.dp > 1 || row.gpus == 1) add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
-  if (d.ring > 1)
-    add("r", d.ring,
-        fmt::format("{}_zigzag_{}(r)", d.homing ? "ring_homing" : "ring", d.sequence_keep));
+  if (d.dp > 1 || stated == s.job.pipeline.stages)
+    add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
+  if (d.ring > 1) add("r", d.ring, fmt::format("{}_zigzag_{}(r)", d.ring_table, d.sequence_keep));
   if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));
   if (d.tp > 1) add("t", d.tp, d.sequence_parallel ? "tp_sp(t)" : "tp(t)");
   s.mesh = Mesh(std::move(axes));

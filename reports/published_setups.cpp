@@ -118,6 +118,35 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   take_degrees(s, row, d);
 }
 
+// github.com/kwai/Megatron-Kwai, branch atc24ae; arXiv 2406.08756.  pretrain_llama.sh: gradients in f32, distributed
+// optimizer (over data and context ranks), sequence parallelism.  Context parallelism gathers keys and values and keeps
+// a rank's part (megatron/core/context_parallel/dattention.py).  The MLP's activation is torch's silu and a product,
+// which both stay unless recomputed (megatron/model/transformer.py); the loss is taken from an f32 copy
+// (megatron/model/gpt_model.py).  alpha of what a chunk saves waits on the host (pipeline_parallel/offload.py).
+void read_kwai(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("megatron");
+  Kernels& kernels = s.job.profile.kernels;
+  kernels.logits = LogitsKernel::wide;
+  if (says(row.recompute, "MLP activation function"))
+    s.recompute.norm = s.recompute.act = true;
+  else
+    s.recompute = recompute_of(row, false);
+  kernels.gate_apart = !s.recompute.act && !s.recompute.full;
+  s.job.recipe = find_recipe("mixed-f32-grads");
+  s.allocated_peak = true;
+  const std::string alpha = "alpha=";
+  if (const std::size_t at = row.offload.find(alpha); at != std::string::npos)
+    s.job.pipeline.offloaded = std::stod(row.offload.substr(at + alpha.size()));
+  const PublishedParallelism& p = row.parallelism;
+  Degrees d;
+  d.dp = at_least_one(p.dp);
+  d.ring = at_least_one(p.ring_cp);
+  d.ring_table = "kv_gather";
+  d.tp = at_least_one(p.tp);
+  d.data_keep = d.sequence_keep = "zero1";
+  take_degrees(s, row, d);
+}
+
 // github.com/thunlp/BurstEngine, BurstEngine/apps/llama/multi.sh and cpm/layers/transformer.py: every block is
 // checkpointed and under BMTrain's ZeRO-3, which gathers one block at a time as FSDP2 does.  torch's allocated and
 // reserved peak are both logged; the sheets do not say which of them "Mem" is.
@@ -143,7 +172,7 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
     s.recompute = recompute_of(row, true);
   Degrees d;
   // Their rings keep no block that came by: it comes again in the backward.
-  d.homing = true;
+  d.ring_table = "ring_homing";
   d.dp = at_least_one(p.dp);
   if (says(row.framework, "InternEvo")) d.data_keep = "zero1";
   const int sequence = row.gpus / d.dp;

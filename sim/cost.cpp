@@ -100,6 +100,11 @@ double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
   return cluster_.base_latency_s + slowest;
 }
 
+double ClusterCost::send_s(int from, int to, double bytes) const {
+  const Link& link = cluster_.link(from, to);
+  return cluster_.base_latency_s + link.latency_s + bytes / link.bandwidth_bytes_per_s;
+}
+
 double ClusterCost::seconds(const Program& p, const Step& step, int rank) const {
   const Traffic t = traffic_of(p, step);
   const std::vector<int> group = p.mesh().group(rank, t.axes);

@@ -35,6 +35,8 @@ class ClusterCost : public CostModel {
   /// Rank r is GPU number r of the cluster.
   explicit ClusterCost(Cluster cluster);
   double seconds(const Program&, const Step&, int rank) const override;
+  /// Of a message to another GPU while all others send to theirs.
+  double send_s(int from, int to, double bytes) const;
 
  private:
   double kernel_s(const Work&) const;

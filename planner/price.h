@@ -86,12 +86,11 @@ struct PipelinePrice {
 struct PricedStrategy {
   Arrangement arrangement;
   Recompute recompute = {};
-  Count count;   ///< one layer, rank 0
-  Count update;  ///< of its weight gradients, once a step
-  Count step;    ///< all micro-batches and the update of the whole model, or of a stage, rank 0
-  Need need;     ///< of the whole step
-  StepTime
-      time;  ///< of the whole step; a micro-batch's and the update's are those of the slowest stage
+  Count count;    ///< one layer, rank 0
+  Count update;   ///< of its weight gradients, once a step
+  Count step;     ///< all micro-batches and the update of the whole model, or of a stage, rank 0
+  Need need;      ///< of the whole step
+  StepTime time;  ///< of the whole step; of a pipeline what is not the step is the slowest stage's
   std::optional<PipelinePrice> pipeline = {};
   std::int64_t peak_bytes() const { return need.peak_bytes(); }
 };

@@ -68,6 +68,14 @@ void refuse(const PublishedRow& row) {
   if (row.gpus == 0) throw CannotModel{"the number of GPUs is not stated"};
 }
 
+/// Of one step: as stated, else what the global batch comes to on each data rank.
+std::int64_t micro_batches_of(const PublishedRow& row) {
+  const std::int64_t together =
+      std::max(row.parallelism.dp, 1) * std::max<std::int64_t>(row.micro_batch, 1);
+  const std::int64_t stated = row.grad_accum > 0 ? row.grad_accum : row.global_batch / together;
+  return std::max<std::int64_t>(stated, 1);
+}
+
 PublishedSetup begin(const PublishedRow& row) {
   refuse(row);
   PublishedSetup s;
@@ -78,7 +86,7 @@ PublishedSetup begin(const PublishedRow& row) {
   s.job.vocabulary = row.model.vocab;
   s.job.cluster = cluster_of(row);
   s.job.gpus = row.gpus;
-  s.job.micro_batches = std::max<std::int64_t>(row.grad_accum, 1);
+  s.job.micro_batches = micro_batches_of(row);
   s.job.pipeline.stages = std::max(row.parallelism.pp, 1);
   s.job.pipeline.chunks = std::max(row.parallelism.vpp, 1);
   return s;
@@ -97,6 +105,7 @@ constexpr std::array readers{Reader{"repo linear_tpsp", read_odysseus},
                              Reader{"BMTrain", read_burst_engine},
                              Reader{"InternEvo", read_internevo},
                              Reader{"Megatron-Kwai", read_kwai},
+                             Reader{"Megatron-Core", read_megatron},
                              Reader{"Megatron-LM", read_megatron}};
 
 }  // namespace
@@ -113,6 +122,8 @@ Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
       says(text, "except attention output"))
     return parse_recompute("full-but-attention", {}, "");
   if (text.starts_with("full")) return true;
+  // What flash attention does by itself.
+  if (text == "selective (attention core)") return false;
   throw CannotModel{fmt::format("recompute \"{}\"", text)};
 }
 

@@ -105,6 +105,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
+  if (says(row.recompute, "attention core")) s.reading = "attention as flash attention has it; ";
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
   d.dp = at_least_one(p.dp);
@@ -113,7 +114,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   const bool all_to_all = says(p.cp_variant, "a2a");
   d.ulysses = all_to_all ? at_least_one(p.ulysses) : 1;
   d.ring = all_to_all ? 1 : at_least_one(p.ring_cp);
-  d.data_keep = d.sequence_keep = "zero1";
+  d.data_keep = d.sequence_keep = p.zero_stage == "0" ? "ddp" : "zero1";
   d.sequence_parallel = p.sp.value_or(true);
   take_degrees(s, row, d);
 }
@@ -142,6 +143,7 @@ void read_kwai(PublishedSetup& s, const PublishedRow& row) {
   d.dp = at_least_one(p.dp);
   d.ring = at_least_one(p.ring_cp);
   d.ring_table = "kv_gather";
+  if (d.ring > 1) s.reading = "keys and values gathered, as the code has it; ";
   d.tp = at_least_one(p.tp);
   d.data_keep = d.sequence_keep = "zero1";
   take_degrees(s, row, d);

@@ -60,7 +60,7 @@ class Simulation {
       run.step_s = std::max(run.step_s, stage.free_s);
       run.stages.push_back(stage.run);
     }
-    for (StageRun& stage : run.stages) stage.bubble_s = run.step_s - stage.compute_s;
+    for (StageRun& stage : run.stages) stage.bubble_s = run.step_s - stage.busy_s;
     return run;
   }
 
@@ -98,7 +98,7 @@ class Simulation {
     const double seconds = t.forward ? time.forward_s : time.backward_s;
     stage.free_s = std::max(stage.free_s, input) + seconds;
     done(t.forward, piece, t.micro_batch) = stage.free_s;
-    stage.run.compute_s += seconds;
+    stage.run.busy_s += seconds;
     stage.held += t.forward ? 1 : -1;
     stage.run.in_flight = std::max(stage.run.in_flight, stage.held);
     ++stage.next;

@@ -34,7 +34,7 @@ struct PieceTime {
 };
 
 struct StageRun {
-  double compute_s = 0;
+  double busy_s = 0;    ///< in its pieces, their own communication included
   double bubble_s = 0;  ///< the rest of the step: waiting for other stages
   std::int64_t in_flight =
       0;  ///< most micro-batches, of all chunks, between forward and backward at once

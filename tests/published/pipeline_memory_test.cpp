@@ -31,15 +31,25 @@ MemoryAccuracy accuracy_of(std::string_view file) {
   return found;
 }
 
-TEST(PublishedPipelines, OfKwaiHaveTheirPeaksWithinFivePercent) {
+TEST(PublishedPipelines, OfKwaiHaveTheirPeaksWithinFivePercentAndTwoInTheMedian) {
   const MemoryAccuracy kwai = accuracy_of("kwai_atc24");
-  EXPECT_GE(kwai.predictions.size(), 8U);
+  EXPECT_GE(kwai.predictions.size(), 19U);
   for (const MemoryPrediction& p : kwai.predictions) EXPECT_LE(std::abs(p.error()), 0.05) << p.id;
+  const double median = memory_statistics(kwai, "kwai_atc24", "allocated peak").median;
+  fmt::print("  median {:.2f} %, target 5 %\n", 100 * median);
+  EXPECT_LE(median, 0.02);
 }
 
-TEST(PublishedPipelines, OfOtherSourcesArePredicted) {
-  for (const char* file : {"simumax", "internevo"})
-    EXPECT_FALSE(accuracy_of(file).predictions.empty()) << file;
+TEST(PublishedPipelines, OfKwaiRanOrNotAsPredicted) {
+  for (const MemoryDecision& d : accuracy_of("kwai_atc24").decisions)
+    EXPECT_TRUE(d.right()) << d.id;
+}
+
+TEST(PublishedPipelines, OfMegatronLmOnB200HaveTheirPeaksWithinOnePercent) {
+  const MemoryAccuracy simumax = accuracy_of("simumax");
+  EXPECT_GE(simumax.predictions.size(), 6U);
+  for (const MemoryPrediction& p : simumax.predictions)
+    EXPECT_LE(std::abs(p.error()), 0.01) << p.id;
 }
 
 TEST(PublishedPipelines, AreReadUnlessTheRowDoesNotSayEnough) {
@@ -54,7 +64,8 @@ TEST(PublishedPipelines, AreReadUnlessTheRowDoesNotSayEnough) {
       fmt::print("  {:<60} {}\n", row.id, std::get<Unmodelled>(setup).reason);
     }
   }
-  EXPECT_GE(read, 40U);
+  EXPECT_GE(read, 60U);
+  fmt::print("  {} read\n", read);
 }
 
 }  // namespace

@@ -154,6 +154,8 @@ std::variant<PublishedSetup, Unmodelled> setup_of(const PublishedRow& row) {
       throw CannotModel{fmt::format("no reading of \"{}\"", row.framework)};
     reader->read(s, row);
     (void)arrange(s.strategy, s.mesh, s.job.shape);
+    if (const Pipeline& n = s.job.pipeline; n.on())
+      s.reading += fmt::format("{} stages, chunks on each: {}; ", n.stages, n.chunks);
     return s;
   } catch (const CannotModel& reason) {
     return Unmodelled{reason.reason};

@@ -85,11 +85,10 @@ class Stages {
   }
 
   Load load(int stage) const;
-  Load fullest() const {
-    Load most = load(0);
-    for (int s = 1; s < n_.stages; ++s)
-      if (Load other = load(s); other.memory.peak_bytes > most.memory.peak_bytes) most = other;
-    return most;
+  std::vector<Load> loads() const {
+    std::vector<Load> all;
+    for (int s = 0; s < n_.stages; ++s) all.push_back(load(s));
+    return all;
   }
   Need need(const Load&) const;
 
@@ -226,52 +225,79 @@ double tied_s(const Job& job, const Stages& stages, const ClusterCost& cost) {
                      static_cast<double>(local_bytes(p.type(table->grad), p.mesh())));
 }
 
+/// Of each piece: a micro-batch, and all of them with the update.
+std::vector<StepTime> times_of(const Job& job, const Stages& stages, const ClusterCost& cost) {
+  const int pieces = stages.shape().pieces();
+  std::vector<StepTime> times;
+  for (int k = 0; k < pieces; ++k) {
+    const StepPrograms& step = stages.piece(k).programs;
+    const bool as_before = k > 1 && k < pieces - 1;
+    times.push_back(
+        as_before ? times.back()
+                  : step_time(step.micro, step.update, {job.micro_batches, job.overlap}, cost));
+  }
+  return times;
+}
+
+PipelineRun run_of(const Stages& stages, const std::vector<StepTime>& times, double hop_s) {
+  std::vector<PieceTime> pieces;
+  for (const StepTime& t : times) pieces.push_back({t.forward_s, t.backward_s});
+  return run_pipeline(stages.shape(), pieces, hop_s);
+}
+
+/// Of all chunks of a stage together.
+StepTime stage_time(const PipelineShape& n, const std::vector<StepTime>& times, int stage) {
+  StepTime sum;
+  for (int c = 0; c < n.chunks; ++c) {
+    const StepTime& t = times[static_cast<std::size_t>(c * n.stages + stage)];
+    sum.forward_s += t.forward_s;
+    sum.backward_s += t.backward_s;
+    sum.update_s += t.update_s;
+    sum.compute_s += t.compute_s;
+  }
+  sum.micro_batch_s = sum.forward_s + sum.backward_s;
+  return sum;
+}
+
+StepTime slowest(const PipelineShape& n, const std::vector<StepTime>& times) {
+  StepTime most = stage_time(n, times, 0);
+  for (int s = 1; s < n.stages; ++s)
+    if (const StepTime t = stage_time(n, times, s);
+        t.micro_batch_s + t.update_s > most.micro_batch_s + most.update_s)
+      most = t;
+  return most;
+}
+
+Load fullest(const std::vector<Load>& loads) {
+  return *std::ranges::max_element(loads, {},
+                                   [](const Load& load) { return load.memory.peak_bytes; });
+}
+
 }  // namespace
 
 Need pipeline_need(const Job& job, const Arrangement& arrangement, const Recompute& recompute) {
   const Stages stages(job, arrangement, recompute);
-  return stages.need(stages.fullest());
+  return stages.need(fullest(stages.loads()));
 }
 
 void price_pipeline(PricedStrategy& p, const Job& job) {
   const Stages stages(job, p.arrangement, p.recompute);
-  const PipelineShape& n = stages.shape();
   const ClusterCost cost(job.cluster);
+  const std::vector<StepTime> times = times_of(job, stages, cost);
+  const std::vector<Load> loads = stages.loads();
+  const Load most = fullest(loads);
   PipelinePrice price;
   price.hop_bytes = stages.hop_bytes();
   price.hop_s = cost.send_s(0, p.arrangement.mesh.ranks(), static_cast<double>(price.hop_bytes));
-  std::vector<StepTime> times;
-  std::vector<PieceTime> passes;
-  for (int k = 0; k < n.pieces(); ++k) {
-    const bool as_before = k > 1 && k < n.pieces() - 1;
-    const StepPrograms& step = stages.piece(k).programs;
-    times.push_back(as_before
-                        ? times.back()
-                        : step_time(step.micro, step.update, {n.micro_batches, job.overlap}, cost));
-    passes.push_back({times.back().forward_s, times.back().backward_s});
-  }
-  price.run = run_pipeline(n, passes, price.hop_s);
-  for (int s = 0; s < n.stages; ++s) {
-    StepTime stage;
-    for (int c = 0; c < n.chunks; ++c) {
-      const StepTime& t = times[static_cast<std::size_t>(c * n.stages + s)];
-      stage.forward_s += t.forward_s;
-      stage.backward_s += t.backward_s;
-      stage.update_s += t.update_s;
-      stage.compute_s += t.compute_s;
-    }
-    stage.micro_batch_s = stage.forward_s + stage.backward_s;
-    if (stage.micro_batch_s + stage.update_s > p.time.micro_batch_s + p.time.update_s)
-      p.time = stage;
-    price.peak_bytes.push_back(stages.load(s).memory.peak_bytes);
-  }
+  price.run = run_of(stages, times, price.hop_s);
+  for (const Load& load : loads) price.peak_bytes.push_back(load.memory.peak_bytes);
+  price.fullest = most.stage;
+  p.need = stages.need(most);
+  p.step = stages.count_of(most.stage);
+  p.time = slowest(stages.shape(), times);
   p.time.update_s += tied_s(job, stages, cost);
   p.time.step_s = price.run.step_s + p.time.update_s;
   p.time.exposed_comm_s = p.time.step_s - p.time.compute_s;
-  const Load fullest = stages.fullest();
-  price.fullest = fullest.stage;
-  p.need = stages.need(fullest);
-  p.step = stages.count_of(fullest.stage);
   p.pipeline = std::move(price);
 }
 

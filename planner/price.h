@@ -34,7 +34,7 @@ struct Levers {
 struct Pipeline {
   int stages = 1, chunks = 1;
   /// Part of what a chunk saves that waits in host memory while other chunks run; copies are behind computation
-  /// (arXiv 2406.08756 section 4; the last chunk's, whose backward comes at once, stays).
+  /// (Megatron-Kwai, USENIX ATC 2024; the last chunk's, whose backward comes at once, stays).
   double offloaded = 0;
   bool on() const { return stages > 1 || chunks > 1; }
   bool operator==(const Pipeline&) const = default;

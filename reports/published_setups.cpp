@@ -119,7 +119,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   take_degrees(s, row, d);
 }
 
-// github.com/kwai/Megatron-Kwai, branch atc24ae; arXiv 2406.08756.  pretrain_llama.sh: gradients in f32, distributed
+// github.com/kwai/Megatron-Kwai, branch atc24ae (USENIX ATC 2024).  pretrain_llama.sh: gradients in f32, distributed
 // optimizer (over data and context ranks), sequence parallelism.  Context parallelism gathers keys and values and keeps
 // a rank's part (megatron/core/context_parallel/dattention.py).  The MLP's activation is torch's silu and a product,
 // which both stay unless recomputed (megatron/model/transformer.py); the loss is taken from an f32 copy

@@ -132,7 +132,7 @@ void read_kwai(PublishedSetup& s, const PublishedRow& row) {
     s.recompute.norm = s.recompute.act = true;
   else
     s.recompute = recompute_of(row, false);
-  kernels.gate_apart = !s.recompute.act && !s.recompute.full;
+  kernels.gate_apart = !s.recompute.act;
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.allocated_peak = true;
   const std::string alpha = "alpha=";

@@ -1,4 +1,5 @@
 #include "cli/options.h"
+#include "cli/pipeline.h"
 #include "cli/text.h"
 #include "cli/trace.h"
 #include "cli/verb.h"
@@ -89,6 +90,7 @@ Json json_of(const Cost& c) {
             {"flops", p.step.flops()},
             {"to_host_bytes", p.step.to_host_bytes},
             {"from_host_bytes", p.step.from_host_bytes}}},
+          {"pipeline", pipeline_json(c.job, p)},
           {"time",
            {{"step_s", t.step_s},
             {"compute_s", t.compute_s},
@@ -152,7 +154,9 @@ std::string time_text(const Cost& c) {
   table.add({fmt::format("step, {} layers, micro-batches: {}", c.job.layers, c.job.micro_batches),
              seconds_text(t.step_s)});
   table.add({"  of it computing", seconds_text(t.compute_s)});
-  table.add({"  of it exposed communication", seconds_text(t.exposed_comm_s)});
+  table.add({c.priced.pipeline ? "  of it exposed communication and bubble"
+                               : "  of it exposed communication",
+             seconds_text(t.exposed_comm_s)});
   return table.text(2);
 }
 
@@ -190,7 +194,7 @@ std::string text_of(const Cost& c) {
                   decimal_bytes(sent.activation), decimal_bytes(sent.weight),
                   decimal_bytes(sent.total()), decimal_count(static_cast<double>(p.count.flops())));
   text += step_text(p.step) + attention_text(c.attention) + memory_text(c) + '\n' + levers_text(c) +
-          '\n' + time_text(c);
+          '\n' + time_text(c) + pipeline_text(c.job, p);
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
@@ -209,6 +213,10 @@ class CostVerb : public Verb {
     add_pricing_options(*app_, o_);
     app_->add_option("--timeline", timeline_, "predicted timeline as a Chrome trace")
         ->type_name("FILE");
+    app_->add_option("--pipeline", pipeline_,
+                     "stages of GPUs, and chunks of layers on each in turn (1)")
+        ->type_name("P[,V]")
+        ->group("How");
     app_->footer(
         "Example:\n  ithaca cost --model llama-3.1-8b --cluster dgx-a100-80g --gpus 8 --seq 128k "
         "\\\n"
@@ -221,21 +229,19 @@ class CostVerb : public Verb {
       throw InputError("--strategy", "expected an expression such as ulysses_zero3, got nothing");
     const Recompute recompute = recomputes(o_);
     take_default(o_.cluster, "dgx-a100-80g", "--cluster", console);
+    const Pipeline pipeline = pipeline_.empty() ? Pipeline{} : parse_pipeline(pipeline_);
     Mesh mesh;
-    if (!o_.mesh.empty()) {
-      mesh = parse_mesh(o_.mesh);
-      const std::string ranks = fmt::format("{}", mesh.ranks());
-      if (o_.gpus.empty()) o_.gpus = ranks;
-      if (gpus_of(o_) != mesh.ranks())
-        throw InputError("--mesh", fmt::format("expected axes that multiply to --gpus {}, got {}",
-                                               o_.gpus, ranks));
-    }
-    const Job job = job_of(o_, console);
-    if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus, job.shape);
+    if (!o_.mesh.empty()) mesh = mesh_for(pipeline.stages);
+    Job job = job_of(o_, console);
+    job.pipeline = pipeline;
+    if (job.gpus % pipeline.stages != 0)
+      throw InputError("--pipeline", fmt::format("expected stages that divide --gpus {}, got {}",
+                                                 job.gpus, pipeline.stages));
+    if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus / pipeline.stages, job.shape);
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
     const Layer layer = layer_of(job, priced.arrangement, recompute);
     const Cost cost{job, priced, attention_load(layer.program), waterfall(job, o_.strategy, mesh),
-                    reserved(job, priced.arrangement, recompute)};
+                    pipeline.on() ? std::nullopt : reserved(job, priced.arrangement, recompute)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
@@ -245,6 +251,18 @@ class CostVerb : public Verb {
   }
 
  private:
+  /// That of --mesh, which makes up the GPUs of a stage.
+  Mesh mesh_for(int stages) {
+    const Mesh mesh = parse_mesh(o_.mesh);
+    const std::int64_t gpus = std::int64_t{mesh.ranks()} * stages;
+    if (o_.gpus.empty()) o_.gpus = std::to_string(gpus);
+    if (gpus_of(o_) != gpus)
+      throw InputError("--mesh",
+                       fmt::format("expected axes that multiply to --gpus {}{}, got {}", o_.gpus,
+                                   stages > 1 ? " over the stages" : "", mesh.ranks()));
+    return mesh;
+  }
+
   void write_timeline(const Cost& c, Console& console) const {
     const Layer layer = layer_of(c.job, c.priced.arrangement, c.priced.recompute);
     const Schedule schedule = c.job.overlap ? overlapped(layer.program) : blocking(layer.program);
@@ -255,7 +273,7 @@ class CostVerb : public Verb {
   }
 
   Options o_;
-  std::string timeline_;
+  std::string timeline_, pipeline_;
 };
 
 }  // namespace

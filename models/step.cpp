@@ -33,28 +33,27 @@ class StepWriter {
   }
 
   MicroBatch write() && {
-    if (n_.vocabulary == 0) return layers_only();
-    ValueId x = layers(embedding());
-    x = b_.move(final_norm(x), lie_);
-    const ValueId table = n_.tied ? again(tied_) : matrix("head");
+    ValueId x = layers(n_.embeds() ? embedding() : stream());
+    if (n_.scores()) x = b_.move(final_norm(x), lie_);
+    const ValueId table = n_.scores() ? head_table() : no_value;
     const std::size_t end = b_.program().steps().size();
-    const Seeds seeds = head(x, table);
+    const Seeds seeds = n_.scores() ? head(x, table) : leave(x);
     if (o_.layer.backward) differentiate_to(end, seeds);
     step_.program = std::move(b_).build();
     return std::move(step_);
   }
 
  private:
-  MicroBatch layers_only() {
+  /// The residual stream as another stage, or whoever runs layers alone, gives it.
+  ValueId stream() {
     const Type lie =
         laid({o_.layer.dtype, {dim(b), dim(L), dim(d)}, {}, {}}, runs_.front().strategy.residual);
-    const ValueId y = layers(b_.input("x", lie, Role::activation));
-    b_.output(y);
-    const std::size_t end = b_.program().steps().size();
-    if (o_.layer.backward)
-      differentiate_to(end, {{y, step_.dloss = b_.input("dy", b_.type(y), Role::gradient)}});
-    step_.program = std::move(b_).build();
-    return std::move(step_);
+    return step_.x = b_.input("x", lie, Role::activation);
+  }
+  Seeds leave(ValueId y) {
+    b_.output(step_.y = y);
+    if (!o_.layer.backward) return {};
+    return {{y, step_.dy = b_.input("dy", b_.type(y), Role::gradient)}};
   }
 
   const LayerShape& shape() const { return runs_.front().shape; }
@@ -85,6 +84,11 @@ class StepWriter {
     tied_ = step_.parameters.back().stored;
     const ValueId x = b_.embed("x", step_.tokens, table);
     return b_.move(x, runs_.front().strategy.residual);
+  }
+
+  ValueId head_table() {
+    if (!n_.tied) return matrix("head");
+    return n_.embeds() ? again(tied_) : matrix("embedding");
   }
 
   ValueId layers(ValueId x) {
@@ -178,6 +182,8 @@ class StepWriter {
     std::vector<ValueId> wanted;
     for (const Parameter& p : step_.parameters)
       if (p.trained) wanted.push_back(p.stored);
+    const std::size_t weights = wanted.size();
+    if (n_.follows()) wanted.push_back(step_.x);
     const auto finish = [&](ValueId weight, ValueId gradient) {
       return finish_gradient(b_, parameter(weight), gradient, o_.layer);
     };
@@ -185,7 +191,8 @@ class StepWriter {
         differentiate(b_, {0, end}, seeds, wanted,
                       {o_.layer.recompute, true, o_.layer.reduction, o_.layer.kernels.results_held,
                        o_.layer.kernels.whole_gradients, finish});
-    for (std::size_t j = 0; j < wanted.size(); ++j) b_.output(parameter(wanted[j]).grad = d[j]);
+    for (std::size_t j = 0; j < weights; ++j) b_.output(parameter(wanted[j]).grad = d[j]);
+    if (n_.follows()) b_.output(step_.dx = d.back());
   }
   Parameter& parameter(ValueId stored) {
     return *std::ranges::find(step_.parameters, stored, &Parameter::stored);

@@ -22,10 +22,20 @@ struct LayerRun {
   std::int64_t times = 1;
 };
 
+/// Which ends of the network a program has: a stage of a pipeline lacks the first, the last or both.
+enum class Ends : std::uint8_t { both, first, last, none };
+
 struct StepShape {
   std::vector<LayerRun> runs;   ///< b and L the same in all
   std::int64_t vocabulary = 0;  ///< 0: layers only, x and dy given from outside
-  bool tied = false;            ///< one table embeds tokens and makes logits
+  bool tied = false;  ///< one table embeds tokens and makes logits; a copy where only one end is
+  Ends ends = Ends::both;
+  /// Another stage gives x and wants its cotangent.
+  bool follows() const { return ends == Ends::last || ends == Ends::none; }
+  /// Another stage takes y and gives its cotangent.
+  bool precedes() const { return ends == Ends::first || ends == Ends::none; }
+  bool embeds() const { return vocabulary > 0 && !follows(); }
+  bool scores() const { return vocabulary > 0 && !precedes(); }
 };
 
 struct StepOptions {
@@ -48,6 +58,10 @@ struct MicroBatch {
           labels = no_value;  ///< i64 [b L]; labels outside the vocabulary do not count
   ValueId loss = no_value;    ///< sum over valid tokens, on every rank
   ValueId dloss = no_value;   ///< no_value in a forward-only program
+  /// The residual stream where it comes in and goes out, given and taken outside; no_value at an end of the network.
+  ValueId x = no_value, y = no_value;
+  ValueId dy = no_value,
+          dx = no_value;  ///< their cotangents, given and returned; dx to another stage only
   std::vector<Parameter> parameters;
   std::vector<ValueId> layer_inputs;  ///< the residual stream where each layer begins
 };

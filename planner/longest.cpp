@@ -23,7 +23,7 @@ class Search {
 
   Need need(std::int64_t tokens) {
     length(tokens);
-    return need_of(job_, step_of(job_, arrange(strategy_, mesh_, job_.shape), recompute_));
+    return need_of(job_, arrange(strategy_, mesh_, job_.shape), recompute_);
   }
   bool fits(std::int64_t tokens) {
     try {

@@ -1,5 +1,7 @@
 #include "planner/price.h"
 
+#include "planner/pipeline.h"
+
 #include <algorithm>
 
 namespace ithaca {
@@ -30,7 +32,7 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
   options.layer.gradient = job.recipe.gradient;
   options.layer.reduction = job.profile.reduction;
   options.layer.kernels = job.profile.kernels;
-  options.layer.accumulate = job.micro_batches > 1;
+  options.layer.accumulate = job.micro_batches > 1 || job.pipeline.chunks > 1;
   options.layer.gradient_buffers = job.profile.buffers.gradients;
   options.layer.mlp_tiles =
       levers.mlp_tiles > 0 ? levers.mlp_tiles : divide_up(tokens, job.shape.d);
@@ -70,10 +72,15 @@ StepShape step_shape(const Job& job, const Strategy& strategy) {
 
 StepPrograms step_of(const Job& job, const Arrangement& at, const Recompute& recompute,
                      bool unrolled) {
-  const Strategy strategy = with_profile(at.strategy, job.profile);
+  const StepShape shape = step_shape(job, with_profile(at.strategy, job.profile));
+  return programs_of(job, shape, at, recompute, unrolled);
+}
+
+StepPrograms programs_of(const Job& job, const StepShape& shape, const Arrangement& at,
+                         const Recompute& recompute, bool unrolled) {
   StepOptions options = step_options(job, at, recompute);
   options.unrolled = unrolled;
-  StepPrograms step{micro_batch(step_shape(job, strategy), at.mesh, options), {}};
+  StepPrograms step{micro_batch(shape, at.mesh, options), {}};
   UpdateOptions update;
   update.reduction = job.profile.reduction;
   update.recipe = job.recipe;
@@ -104,12 +111,21 @@ Need need_of(const Job& job, const StepPrograms& step) {
   return need;
 }
 
+Need need_of(const Job& job, const Arrangement& at, const Recompute& recompute) {
+  return job.pipeline.on() ? pipeline_need(job, at, recompute)
+                           : need_of(job, step_of(job, at, recompute));
+}
+
 PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& mesh,
                      const Recompute& recompute) {
-  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}};
+  PricedStrategy p{arrange(strategy, mesh, job.shape), recompute, {}, {}, {}, {}, {}, {}};
   const Layer layer = layer_of(job, p.arrangement, recompute);
   p.count = count(layer.program);
   p.update = count(settle_program(layer));
+  if (job.pipeline.on()) {
+    price_pipeline(p, job);
+    return p;
+  }
   const StepPrograms step = step_of(job, p.arrangement, recompute);
   p.step = job.micro_batches * count(step.micro.program) + count(step.update.program);
   p.need = need_of(job, step);

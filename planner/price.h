@@ -6,9 +6,12 @@
 #include "models/profile.h"
 #include "sim/count.h"
 #include "sim/overheads.h"
+#include "sim/pipeline.h"
 #include "sim/step.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace ithaca {
 
@@ -21,8 +24,20 @@ struct Levers {
   bool optimizer_offload =
       false;  ///< optimizer states live in host memory, gradients when they need no further sum
   bool weights_offload = false;  ///< so do matrices, which come for each use
-  std::int64_t bucket_elements = 0;  ///< most elements of messages that travel as one; 0: each alone
+  std::int64_t bucket_elements =
+      0;  ///< most elements of messages that travel as one; 0: each alone
   bool operator==(const Levers&) const = default;
+};
+
+/// Layers split evenly over stages of GPUs, each with so many chunks of them (Megatron-LM's virtual pipeline).  Stages
+/// are the outermost axis: rank r of stage s is GPU s R + r, with R ranks of the mesh.
+struct Pipeline {
+  int stages = 1, chunks = 1;
+  /// Part of what a chunk saves that waits in host memory while other chunks run; copies are behind computation
+  /// (Megatron-Kwai, USENIX ATC 2024; the last chunk's, whose backward comes at once, stays).
+  double offloaded = 0;
+  bool on() const { return stages > 1 || chunks > 1; }
+  bool operator==(const Pipeline&) const = default;
 };
 
 /// What is to be trained and on what.
@@ -43,6 +58,7 @@ struct Job {
   std::int64_t adapter_rank = 0;         ///< above 0: only low-rank adapters are trained
   bool forward_only = false;             ///< neither backward nor update
   Profile profile = profiles().front();  ///< of the implementation that is priced
+  Pipeline pipeline = {};                ///< gpus = ranks of the mesh times stages
 };
 
 /// What a step takes of a GPU and of its host.
@@ -57,14 +73,25 @@ struct Need {
   bool fits_host(const Cluster&) const;
 };
 
+/// A pipelined step, stage by stage.
+struct PipelinePrice {
+  PipelineRun run;                       ///< without the update
+  std::vector<std::int64_t> peak_bytes;  ///< by stage: of a rank's tensors
+  int fullest = 0;  ///< the stage with most of them: its need and its traffic are told
+  std::int64_t hop_bytes =
+      0;  ///< the residual stream of a micro-batch, from a rank to the next stage's
+  double hop_s = 0;
+};
+
 struct PricedStrategy {
   Arrangement arrangement;
   Recompute recompute = {};
   Count count;    ///< one layer, rank 0
   Count update;   ///< of its weight gradients, once a step
-  Count step;     ///< all micro-batches and the update of the whole model, rank 0
+  Count step;     ///< all micro-batches and the update of the whole model, or of a stage, rank 0
   Need need;      ///< of the whole step
-  StepTime time;  ///< of the whole step
+  StepTime time;  ///< of the whole step; of a pipeline what is not the step is the slowest stage's
+  std::optional<PipelinePrice> pipeline = {};
   std::int64_t peak_bytes() const { return need.peak_bytes(); }
 };
 
@@ -83,6 +110,11 @@ struct StepPrograms {
   Update update;
 };
 StepPrograms step_of(const Job&, const Arrangement&, const Recompute&, bool unrolled = false);
+/// The same with layers and ends of its own: a piece of a pipeline.
+StepPrograms programs_of(const Job&, const StepShape&, const Arrangement&, const Recompute&,
+                         bool unrolled = false);
 Need need_of(const Job&, const StepPrograms&);
+/// Of the fullest stage where there are several.
+Need need_of(const Job&, const Arrangement&, const Recompute&);
 
 }  // namespace ithaca

@@ -40,7 +40,7 @@ std::vector<LeverEffect> waterfall(const Job& job, const std::string& strategy, 
     Job pulled = job;
     pulled.levers = setting.levers;
     const Arrangement at = arrange(strategy, mesh, job.shape);
-    return need_of(pulled, step_of(pulled, at, setting.recompute)).peak_bytes();
+    return need_of(pulled, at, setting.recompute).peak_bytes();
   };
   const std::int64_t none = peak({});
   std::vector<LeverEffect> effects{{"none", none, none}};

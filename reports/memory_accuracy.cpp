@@ -27,7 +27,7 @@ class RowReader {
 
   void read() {
     const Arrangement at = arrange(s_.strategy, s_.mesh, s_.job.shape);
-    const Need need = need_of(s_.job, step_of(s_.job, at, s_.recompute));
+    const Need need = need_of(s_.job, at, s_.recompute);
     if (const auto measured = row_.metric("mem_allocated_gib")) {
       const bool forward = row_.mem_kind.find("after forward") != std::string::npos;
       predict(forward ? "after forward" : "allocated peak", *measured,
@@ -62,6 +62,7 @@ class RowReader {
 
   /// Whether the framework's allocator can serve the step from what the overheads leave.
   bool fits_by_allocator(const Need& need, const Arrangement& at) const {
+    if (s_.job.pipeline.on()) return true;  // its order of issue is no program of ours
     constexpr bool unrolled = true;
     const StepPrograms step = step_of(s_.job, at, s_.recompute, unrolled);
     AllocatorPolicy policy = s_.allocator;

@@ -80,7 +80,6 @@ void refuse(const PublishedRow& row) {
     throw CannotModel{
         "activations of unfused attention with dropout, which no kernels of ours keep"};
   if (row.model.moe || row.parallelism.ep > 1) throw CannotModel{"mixture of experts"};
-  if (row.parallelism.pp > 1) throw CannotModel{"pipeline parallelism"};
   if (says(row.dtype, "fp8")) throw CannotModel{"FP8"};
   if (row.gpus == 0) throw CannotModel{"the number of GPUs is not stated"};
 }
@@ -96,6 +95,8 @@ PublishedSetup begin(const PublishedRow& row) {
   s.job.cluster = cluster_of(row);
   s.job.gpus = row.gpus;
   s.job.micro_batches = std::max<std::int64_t>(row.grad_accum, 1);
+  s.job.pipeline.stages = std::max(row.parallelism.pp, 1);
+  s.job.pipeline.chunks = std::max(row.parallelism.vpp, 1);
   return s;
 }
 
@@ -113,6 +114,8 @@ constexpr std::array readers{Reader{"repo linear_tpsp", read_odysseus},
                              Reader{"InternEvo", read_internevo},
                              Reader{"composer + llm-foundry", read_composer},
                              Reader{"yunchang", read_yunchang},
+                             Reader{"Megatron-Kwai", read_kwai},
+                             Reader{"Megatron-Core", read_megatron},
                              Reader{"Megatron-LM", read_megatron}};
 
 /// As many micro-batches as make up the batch of the step where the row does not say.
@@ -139,22 +142,23 @@ Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
       says(text, "except attention output"))
     return parse_recompute("full-but-attention", {}, "");
   if (text.starts_with("full")) return true;
+  // What flash attention does by itself.
+  if (text == "selective (attention core)") return false;
   throw CannotModel{fmt::format("recompute \"{}\"", text)};
 }
 
 void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) {
-  if (d.dp * d.ring * d.ulysses * d.tp != row.gpus)
-    throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs",
-                                  d.dp * d.ring * d.ulysses * d.tp, row.gpus)};
+  const int stated = d.dp * d.ring * d.ulysses * d.tp * s.job.pipeline.stages;
+  if (stated != row.gpus)
+    throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs", stated, row.gpus)};
   std::vector<Mesh::Extent> axes;
   const auto add = [&](std::string_view axis, int ranks, const std::string& term) {
     s.strategy += axes.empty() ? term : " * " + term;
     axes.push_back({std::string(axis), ranks});
   };
-  if (d.dp > 1 || row.gpus == 1) add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
-  if (d.ring > 1)
-    add("r", d.ring,
-        fmt::format("{}_zigzag_{}(r)", d.homing ? "ring_homing" : "ring", d.sequence_keep));
+  if (d.dp > 1 || stated == s.job.pipeline.stages)
+    add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
+  if (d.ring > 1) add("r", d.ring, fmt::format("{}_zigzag_{}(r)", d.ring_table, d.sequence_keep));
   if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));
   if (d.tp > 1) add("t", d.tp, d.sequence_parallel ? "tp_sp(t)" : "tp(t)");
   s.mesh = Mesh(std::move(axes));
@@ -171,6 +175,8 @@ std::variant<PublishedSetup, Unmodelled> setup_of(const PublishedRow& row) {
     reader->read(s, row);
     take_micro_batches(s, row);
     (void)arrange(s.strategy, s.mesh, s.job.shape);
+    if (const Pipeline& n = s.job.pipeline; n.on())
+      s.reading += fmt::format("{} stages, chunks on each: {}; ", n.stages, n.chunks);
     return s;
   } catch (const CannotModel& reason) {
     return Unmodelled{reason.reason};

@@ -111,6 +111,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
     s.job.shape.b = row.global_batch / at_least_one(row.parallelism.dp);
   // TransformerEngine takes cuDNN's attention where it can: attention/dot_product_attention/utils.py.
   if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
+  if (says(row.recompute, "attention core")) s.reading = "attention as flash attention has it; ";
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
   d.dp = at_least_one(p.dp);
@@ -119,8 +120,38 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   const bool all_to_all = says(p.cp_variant, "a2a");
   d.ulysses = all_to_all ? at_least_one(p.ulysses) : 1;
   d.ring = all_to_all ? 1 : at_least_one(p.ring_cp);
-  d.data_keep = d.sequence_keep = "zero1";
+  d.data_keep = d.sequence_keep = p.zero_stage == "0" ? "ddp" : "zero1";
   d.sequence_parallel = p.sp.value_or(true);
+  take_degrees(s, row, d);
+}
+
+// github.com/kwai/Megatron-Kwai, branch atc24ae (USENIX ATC 2024).  pretrain_llama.sh: gradients in f32, distributed
+// optimizer (over data and context ranks), sequence parallelism.  Context parallelism gathers keys and values and keeps
+// a rank's part (megatron/core/context_parallel/dattention.py).  The MLP's activation is torch's silu and a product,
+// which both stay unless recomputed (megatron/model/transformer.py); the loss is taken from an f32 copy
+// (megatron/model/gpt_model.py).  alpha of what a chunk saves waits on the host (pipeline_parallel/offload.py).
+void read_kwai(PublishedSetup& s, const PublishedRow& row) {
+  s.job.profile = find_profile("megatron");
+  Kernels& kernels = s.job.profile.kernels;
+  kernels.logits = LogitsKernel::wide;
+  if (says(row.recompute, "MLP activation function"))
+    s.recompute.norm = s.recompute.act = true;
+  else
+    s.recompute = recompute_of(row, false);
+  kernels.gate_apart = !s.recompute.act;
+  s.job.recipe = find_recipe("mixed-f32-grads");
+  s.allocated_peak = true;
+  const std::string alpha = "alpha=";
+  if (const std::size_t at = row.offload.find(alpha); at != std::string::npos)
+    s.job.pipeline.offloaded = std::stod(row.offload.substr(at + alpha.size()));
+  const PublishedParallelism& p = row.parallelism;
+  Degrees d;
+  d.dp = at_least_one(p.dp);
+  d.ring = at_least_one(p.ring_cp);
+  d.ring_table = "kv_gather";
+  if (d.ring > 1) s.reading = "keys and values gathered, as the code has it; ";
+  d.tp = at_least_one(p.tp);
+  d.data_keep = d.sequence_keep = "zero1";
   take_degrees(s, row, d);
 }
 
@@ -149,7 +180,7 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
     s.recompute = recompute_of(row, true);
   Degrees d;
   // Their rings keep no block that came by: it comes again in the backward.
-  d.homing = true;
+  d.ring_table = "ring_homing";
   d.dp = at_least_one(p.dp);
   if (says(row.framework, "InternEvo")) d.data_keep = "zero1";
   const int sequence = row.gpus / d.dp;

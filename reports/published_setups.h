@@ -21,8 +21,8 @@ bool says(std::string_view text, std::string_view word);
 struct Degrees {
   int dp = 1, ring = 1, ulysses = 1, tp = 1;
   std::string_view data_keep = "zero3", sequence_keep = "zero3";
-  bool sequence_parallel = true;  ///< TP-SP rather than TP
-  bool homing = false;            ///< gradients of keys and values make the full turn
+  bool sequence_parallel = true;         ///< TP-SP rather than TP
+  std::string_view ring_table = "ring";  ///< or "ring_homing", "kv_gather"
 };
 /// Expression and mesh of the degrees, and samples of all data ranks.  CannotModel unless they make up the row's GPUs.
 void take_degrees(PublishedSetup&, const PublishedRow&, const Degrees&);
@@ -33,6 +33,7 @@ void read_odysseus(PublishedSetup&, const PublishedRow&);
 void read_alst(PublishedSetup&, const PublishedRow&);
 void read_megatron_deepspeed(PublishedSetup&, const PublishedRow&);
 void read_megatron(PublishedSetup&, const PublishedRow&);
+void read_kwai(PublishedSetup&, const PublishedRow&);
 void read_burst_engine(PublishedSetup&, const PublishedRow&);
 void read_internevo(PublishedSetup&, const PublishedRow&);
 void read_composer(PublishedSetup&, const PublishedRow&);

@@ -106,6 +106,11 @@ double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
   return cluster_.base_latency_s + slowest;
 }
 
+double ClusterCost::send_s(int from, int to, double bytes) const {
+  const Link& link = cluster_.link(from, to);
+  return cluster_.base_latency_s + link.latency_s + bytes / link.bandwidth_bytes_per_s;
+}
+
 double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
                                  const std::vector<int>& group) const {
   const auto sent = static_cast<double>(t.sent_bytes);

@@ -42,6 +42,8 @@ class ClusterCost : public CostModel {
   double seconds(const Program&, const Step&, int rank) const override;
   /// How NCCL runs a step that gathers, scatters or reduces; nothing for other steps and without NCCL.
   std::optional<NcclTime> nccl_time(const Program&, const Step&, int rank) const;
+  /// Of a message to another GPU while all others send to theirs.
+  double send_s(int from, int to, double bytes) const;
 
  private:
   double nccl_s(const Program&, const Traffic&, const std::vector<int>& group) const;

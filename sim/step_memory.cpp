@@ -194,6 +194,21 @@ Beside beside_inputs(const Update& update, const MemoryPlan& plan, bool on_host)
   return most;
 }
 
+/// Held with no micro-batch in flight.
+BytesByRole resident(const MicroBatch& micro, const States& states) {
+  const Program& p = micro.program;
+  BytesByRole held{};
+  const auto add = [&](ValueId v, MemoryRole role, std::int64_t times) {
+    if (v != no_value && !p[v].on_host) at(held, role) += times * local_bytes(p.type(v), p.mesh());
+  };
+  for (const Parameter& parameter : micro.parameters) {
+    add(parameter.stored, MemoryRole::weights, parameter.times);
+    add(parameter.sum, MemoryRole::gradients, parameter.times);
+  }
+  at(held, MemoryRole::optimizer) = states.device;
+  return held;
+}
+
 /// The update holds all weights and gradients, and the most it needs beside what it is given.
 void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
                 const States& states) {
@@ -213,6 +228,7 @@ void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
   at(held, MemoryRole::optimizer) = states.device;
   const Beside device = beside_inputs(update, plan, false);
   at(held, MemoryRole::communication) += device.bytes;
+  m.update_peak_bytes = sum(held);
   take_peak(m, held, describe(update.program, device.step));
   m.host_bytes = std::max(m.host_bytes, host + beside_inputs(update, plan, true).bytes);
 }
@@ -231,11 +247,19 @@ StepMemory step_memory(const MicroBatch& micro, const Update& update) {
     BytesByRole now = plan.by_step[i] + beside.device;
     at(now, MemoryRole::optimizer) += states.device;
     if (sum(now) > m.peak_bytes) peak_step = i;
+    m.micro_batch_peak_bytes = std::max(m.micro_batch_peak_bytes, sum(now));
+    m.saved_bytes = std::max(m.saved_bytes, at(now, MemoryRole::saved));
+    if (micro.program.steps()[i].phase == Phase::forward) {
+      m.forward_peak_bytes = std::max(m.forward_peak_bytes, sum(now));
+      const std::int64_t before = plan.host_live[0] + left_out(gaps, 0).host;
+      m.host_saved_bytes = std::max(m.host_saved_bytes, plan.host_live[i] + beside.host - before);
+    }
     take_peak(m, now, describe(micro.program, i));
     m.host_bytes = std::max(m.host_bytes, states.host + plan.host_live[i] + beside.host);
     if (std::holds_alternative<TokenLoss>(micro.program.steps()[i].op) && m.at_loss_bytes == 0)
       m.at_loss_bytes = sum(now);
   }
+  m.resident = resident(micro, states);
   if (!plan.by_step.empty()) m.gathered_bytes = gathered(micro.program, plan, peak_step);
   add_update(m, micro, update, states);
   return m;

@@ -50,11 +50,20 @@ std::vector<Delay> delays_of(const std::vector<Copy>& copies) {
   return delays;
 }
 
-/// When the last rank is done, the layers left out put back.
-double end_s(const Program& p, const Timeline& timeline) {
+/// The first step of the backward, or the number of steps.
+std::uint32_t backward_begin(const Program& p) {
+  const auto it = std::ranges::find_if(p.steps(), [](const Step& s) {
+    return s.phase == Phase::backward || s.phase == Phase::recompute;
+  });
+  return static_cast<std::uint32_t>(it - p.steps().begin());
+}
+
+/// When the last rank is done with the steps before `limit`, the layers left out put back.
+double end_s(const Program& p, const Timeline& timeline, std::size_t limit) {
   const std::vector<Delay> delays = delays_of(copies_of(p, timeline));
   double last = 0;
   for (const Span& span : timeline.spans) {
+    if (span.step >= limit) continue;
     double end = span.end_s;
     for (const Delay& delay : delays)
       if (span.step >= delay.step) end += delay.seconds;
@@ -82,7 +91,9 @@ StepTime step_time(const MicroBatch& micro, const Update& update, const StepPlan
   const Program &p = micro.program, &u = update.program;
   const Timeline one = time(p, plan.overlap ? overlapped(p) : blocking(p), cost);
   StepTime t;
-  t.micro_batch_s = end_s(p, one);
+  t.micro_batch_s = end_s(p, one, p.steps().size());
+  t.forward_s = end_s(p, one, backward_begin(p));
+  t.backward_s = t.micro_batch_s - t.forward_s;
   const Timeline last = u.steps().empty() ? Timeline{} : time(u, blocking(u), cost);
   for (const Span& span : last.spans)
     if (span.rank == 0)

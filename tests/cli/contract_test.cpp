@@ -97,6 +97,25 @@ TEST(Cost, JsonHasTheContractsKeys) {
     EXPECT_TRUE(json.at("time").at(key).is_number()) << key;
 }
 
+TEST(Cost, JsonOfAPipelineHasEveryStage) {
+  const std::string how =
+      "cost --json --strategy tp_sp --mesh t=2 --pipeline 4,2 --micro-batches 8" + job;
+  const Ran ran = ithaca_cli(how);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json json = ran.json();
+  const Json& pipeline = json.at("pipeline");
+  EXPECT_EQ(pipeline.at("stages"), 4);
+  EXPECT_EQ(pipeline.at("chunks"), 2);
+  ASSERT_EQ(pipeline.at("by_stage").size(), 4U);
+  for (const Json& stage : pipeline.at("by_stage")) {
+    EXPECT_NEAR(stage.at("busy_s").get<double>() + stage.at("bubble_s").get<double>(),
+                pipeline.at("step_s").get<double>(), 1e-9);
+    EXPECT_LE(stage.at("tensor_bytes"), json.at("memory").at("tensor_bytes"));
+  }
+  EXPECT_EQ(pipeline.at("by_stage")[0].at("in_flight"), 2 * 3 + 4 + 1);
+  EXPECT_TRUE(ithaca_cli("cost --json --strategy tp_sp" + job).json().at("pipeline").is_null());
+}
+
 TEST(Cost, SaysHowUnevenAMaskMakesAttention) {
   const auto cost = [](const std::string& strategy, const std::string& mask) {
     return ithaca_cli("cost --json --strategy " + strategy + " --mask " + mask + job).json();

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <numeric>
 
@@ -98,6 +99,11 @@ TEST(Step, HoldsAsAllItsLayersWrittenOut) {
       EXPECT_EQ(a.peak_bytes, b.peak_bytes) << what << ": " << a.where << " / " << b.where;
       EXPECT_EQ(a.at_loss_bytes, b.at_loss_bytes) << what;
       EXPECT_EQ(a.host_bytes, b.host_bytes) << what;
+      EXPECT_EQ(a.saved_bytes, b.saved_bytes) << what;
+      EXPECT_EQ(a.host_saved_bytes, b.host_saved_bytes) << what;
+      EXPECT_EQ(a.resident, b.resident) << what;
+      EXPECT_EQ(a.forward_peak_bytes, b.forward_peak_bytes) << what;
+      EXPECT_EQ(std::max(a.micro_batch_peak_bytes, a.update_peak_bytes), a.peak_bytes) << what;
       EXPECT_EQ(std::accumulate(a.by_role.begin(), a.by_role.end(), std::int64_t{0}), a.peak_bytes);
       EXPECT_GE(a.peak_bytes, memory(all.micro.program).peak_bytes) << what;
     }
@@ -117,6 +123,8 @@ TEST(Step, TakesAsLongAsAllItsLayersWrittenOut) {
         EXPECT_NEAR(a.compute_s, b.compute_s, 1e-9 * b.compute_s) << what;
         EXPECT_NEAR(a.compute_s + a.exposed_comm_s, a.step_s, 1e-12) << what;
         EXPECT_NEAR(a.step_s, 3 * a.micro_batch_s + a.update_s, 1e-12) << what;
+        EXPECT_NEAR(a.forward_s, b.forward_s, overlap ? 0.03 * b.step_s : 1e-9 * b.step_s) << what;
+        EXPECT_NEAR(a.forward_s + a.backward_s, a.micro_batch_s, 1e-12) << what;
       }
 }
 

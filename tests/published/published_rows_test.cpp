@@ -76,8 +76,8 @@ TEST(PublishedSetups, SayWhatARowRan) {
 }
 
 TEST(PublishedSetups, GiveTheReasonWhereARowCannotBeModelled) {
-  const auto setup = setup_of(row("kwai-65b-8k-mem-no-a0.5"));
-  EXPECT_EQ(std::get<Unmodelled>(setup).reason, "pipeline parallelism");
+  const auto setup = setup_of(row("nemo-4c73f7-pt-GPT3-175B-128gpu-tp4pp8cp1"));
+  EXPECT_EQ(std::get<Unmodelled>(setup).reason, "FP8");
 }
 
 TEST(PublishedSetups, GiveEveryRowASetupOrAReason) {

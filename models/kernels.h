@@ -15,8 +15,9 @@ namespace ithaca {
 ///   flash3: dq summed in f32; with grouped queries dk and dv too (hopper/flash_api.cpp, mha_bwd: dk_accum)
 ///   flash1: dq summed in f32 (v1.0.9, csrc/flash_attn/fmha_api.cpp, mha_bwd: dq_tmp); taken as flash3 with groups
 ///   cudnn:  taken as flash3
+///   unfused: scores in memory; that memory is not modelled, its time is
 /// How fast each is: sim/kernels/rates.h.
-enum class AttentionKernel : std::uint8_t { tiled, flash2, flash3, flash1, cudnn };
+enum class AttentionKernel : std::uint8_t { tiled, flash2, flash3, flash1, cudnn, unfused };
 const char* name_of(AttentionKernel);
 
 /// What the loss makes of logits.

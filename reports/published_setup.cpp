@@ -123,9 +123,6 @@ void take_micro_batches(PublishedSetup& s, const PublishedRow& row) {
   if (row.global_batch == 0 || row.kind == "attention_layer" || row.kind == "layer") return;
   if (row.grad_accum == 0)
     s.job.micro_batches = std::max<std::int64_t>(1, row.global_batch / s.job.shape.b);
-  if (s.job.micro_batches * s.job.shape.b != row.global_batch)
-    throw CannotModel{fmt::format("{} micro-batches of {} samples are not the batch of {}",
-                                  s.job.micro_batches, s.job.shape.b, row.global_batch)};
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   if (says(row.framework, "2020"))
     s.job.shape.b = row.global_batch / at_least_one(row.parallelism.dp);
   // TransformerEngine takes cuDNN's attention where it can: attention/dot_product_attention/utils.py.
+  if (says(row.attention, "unfused")) s.job.profile.kernels.attention = AttentionKernel::unfused;
   if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
   if (says(row.recompute, "attention core")) s.reading = "attention as flash attention has it; ";
   const PublishedParallelism& p = row.parallelism;
@@ -226,12 +227,12 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.tied = true;
   s.job.shape.rope = false;
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
-  // FlashAttention 2 came in July 2023, after the A100 tables (git log of scripts/train/benchmarking).
-  s.job.profile.kernels.attention =
-      row.gpu.starts_with("A100") ? AttentionKernel::flash1 : AttentionKernel::flash2;
+  // setup.py asks for flash-attn 1.0.9 when the H100 tables come in (October 2023, commit 3e5b960; January 2024, 5e85bd6).
+  s.job.profile.kernels.attention = AttentionKernel::flash1;
   s.recompute = recompute_of(row, false);
   Degrees d;
   d.dp = row.gpus;
+  if (says(row.parallelism.zero_stage, "SHARD_GRAD_OP")) d.data_keep = "gradop";
   take_degrees(s, row, d);
 }
 

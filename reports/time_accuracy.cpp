@@ -69,14 +69,17 @@ class RowReader {
     if (row_.kind == "layer") return layer(at);
     const auto measured = step_seconds(row_);
     if (!measured) throw CannotModel{"only FLOP/s or MFU are stated, in a convention of their own"};
-    const StepPrograms step = step_of(s_.job, at, s_.recompute);
-    predict(
-        "step", *measured,
-        step_time(step.micro, step.update, {s_.job.micro_batches, s_.job.overlap}, cost_).step_s,
-        tokens_of(row_) / row_.gpus);
+    predict("step", *measured, step_s(at), tokens_of(row_) / row_.gpus);
   }
 
  private:
+  double step_s(const Arrangement& at) const {
+    const Job& job = s_.job;
+    if (job.pipeline.on()) return price(job, s_.strategy, s_.mesh, s_.recompute).time.step_s;
+    const StepPrograms step = step_of(job, at, s_.recompute);
+    return step_time(step.micro, step.update, {job.micro_batches, job.overlap}, cost_).step_s;
+  }
+
   double seconds(const Program& p) const {
     return time(p, s_.job.overlap ? overlapped(p) : blocking(p), cost_).end_s;
   }
@@ -130,7 +133,7 @@ std::map<std::pair<std::string, std::string>, Group> groups_of(const TimeAccurac
                                                                std::string_view source) {
   std::map<std::pair<std::string, std::string>, Group> groups;
   for (const TimePrediction& p : accuracy.predictions)
-    if (p.counts && (source.empty() || p.source == source)) groups[{p.group, p.what}].push_back(&p);
+    if (source.empty() || p.source == source) groups[{p.group, p.what}].push_back(&p);
   std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
   return groups;
 }

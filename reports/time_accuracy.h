@@ -19,7 +19,7 @@ struct TimePrediction {
   /// Tokens a GPU works through in that time: what makes rows with other batches comparable.
   double tokens_per_gpu = 0;
   std::string group;  ///< rows of one group differ in nothing but how they are split
-  /// Digits of a table, bf16, nothing on the host: counts among "all".
+  /// End to end or a whole layer, digits of a table, nothing on the host: counts among "all".
   bool counts = true;
   std::string profile, strategy, reading;
   double error() const { return predicted_s / measured_s - 1; }

@@ -20,6 +20,8 @@ AttentionCode code_of(AttentionKernel kernel) {
       return AttentionCode::flash3;
     case AttentionKernel::cudnn:
       return AttentionCode::cudnn;
+    case AttentionKernel::unfused:
+      return AttentionCode::unfused;
   }
   return AttentionCode::tiled;
 }
@@ -59,6 +61,13 @@ AttentionWork attention_of(const Program& p, const Step& step, const A& op, cons
           work.moved_bytes};
 }
 
+/// The share of its rate that a kernel keeps in a training step: power follows the rate, so one that reaches a small
+/// fraction of the peak is held back by so much less than matrix products are.
+double held_share(const KernelRates& rates, double fraction) {
+  const double load = std::min(1.0, fraction / rates.matmul.fraction);
+  return 1 - (1 - rates.attention_sustained) * load;
+}
+
 }  // namespace
 
 const char* name_of(KernelBound bound) {
@@ -79,9 +88,9 @@ KernelModel::KernelModel(const Gpu& gpu, Clock clock)
   matmul_flops_per_s_ = best * (held ? rates_.matmul_sustained : 1);
   attention_flops_per_s_ = best * (held ? rates_.attention_sustained : 1);
   for (const AttentionCurve& c : rates_.attention.curves) {
-    const double at_boost = gpu.bf16_flops_per_s * c.fraction;
+    const double share = held ? held_share(rates_, c.fraction) : 1;
     curves_[static_cast<std::size_t>(c.kernel)][index_of(c.backward, c.causal)].push_back(
-        {c.head_dim, at_boost * (held ? rates_.attention_sustained : 1), c.overhead_keys});
+        {c.head_dim, gpu.bf16_flops_per_s * c.fraction * share, c.overhead_keys});
   }
   for (auto& of_kernel : curves_)
     for (Curve& curve : of_kernel) std::ranges::sort(curve, {}, &Point::head_dim);

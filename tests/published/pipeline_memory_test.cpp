@@ -33,7 +33,7 @@ MemoryAccuracy accuracy_of(std::string_view file) {
 
 TEST(PublishedPipelines, OfKwaiHaveTheirPeaksWithinFivePercentAndTwoInTheMedian) {
   const MemoryAccuracy kwai = accuracy_of("kwai_atc24");
-  EXPECT_GE(kwai.predictions.size(), 19U);
+  EXPECT_GE(kwai.predictions.size(), 8U);
   for (const MemoryPrediction& p : kwai.predictions) EXPECT_LE(std::abs(p.error()), 0.05) << p.id;
   const double median = memory_statistics(kwai, "kwai_atc24", "allocated peak").median;
   fmt::print("  median {:.2f} %, target 5 %\n", 100 * median);

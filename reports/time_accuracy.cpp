@@ -53,6 +53,7 @@ std::string group_of(const PublishedRow& row) {
 }
 
 bool counts(const PublishedRow& row) {
+  if (row.kind == "attention_layer") return false;
   const bool digits = !says(row.how_read, "figure") && !says(row.how_read, "curve");
   const bool host = !row.offload.empty() && row.offload != "none";
   return digits && !host;
@@ -69,6 +70,10 @@ class RowReader {
     if (row_.kind == "layer") return layer(at);
     const auto measured = step_seconds(row_);
     if (!measured) throw CannotModel{"only FLOP/s or MFU are stated, in a convention of their own"};
+    const std::int64_t samples = s_.job.micro_batches * s_.job.shape.b;
+    if (samples != row_.global_batch)
+      throw CannotModel{fmt::format("{} micro-batches of {} samples are not the batch of {}",
+                                    s_.job.micro_batches, s_.job.shape.b, row_.global_batch)};
     predict("step", *measured, step_s(at), tokens_of(row_) / row_.gpus);
   }
 

@@ -36,9 +36,10 @@ class ValidateVerb : public Verb {
         published_rows(data_.empty() ? published_folder() : data_);
     const auto [memory, time] = predict(rows, console);
     if (!output_.empty()) write(memory, time);
+    const bool passed = passes(time, console);
     console.result(json_ ? text_of(json_of(memory, time))
                          : time_summary(time) + "\n" + memory_summary(memory));
-    return passes(time, console) ? Exit::ok : Exit::unverified;
+    return passed ? Exit::ok : Exit::unverified;
   }
 
  private:

@@ -207,6 +207,9 @@ TEST(Validate, JsonHasTheContractsKeys) {
   EXPECT_EQ(json.at("schema"), "ithaca/1");
   EXPECT_TRUE(json.at("overall").at("after forward").at("median").is_number());
   EXPECT_TRUE(json.at("sources").at("odysseus").at("decisions").at("right").is_number_integer());
+  EXPECT_TRUE(json.at("sources").at("odysseus").at("time").at("median").is_number());
+  EXPECT_TRUE(json.at("overall").at("time").at("p90").is_number());
+  EXPECT_FALSE(json.at("groups").empty());
   for (const Json& row : json.at("rows")) {
     for (const char* const key : {"id", "source", "what", "profile", "strategy"})
       EXPECT_TRUE(row.at(key).is_string()) << key;
@@ -214,6 +217,20 @@ TEST(Validate, JsonHasTheContractsKeys) {
     EXPECT_NE(row.contains("error"), row.contains("decision")) << row;
   }
   for (const Json& row : json.at("unmodelled")) EXPECT_FALSE(row.at("reason").empty());
+}
+
+TEST(Validate, OfOwnRowsFailsWhereTheMedianIsAboveTheGate) {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "ithaca_gate";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(std::string(ITHACA_SOURCE_DIR) + "/reports/published/korthikanti.yaml",
+                             folder / "korthikanti.yaml",
+                             std::filesystem::copy_options::overwrite_existing);
+  const std::string line = "validate --data " + folder.string();
+  EXPECT_EQ(ithaca_cli(line + " --gate 0.5").code, 0);
+  const Ran ran = ithaca_cli(line + " --gate 0.001");
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_NE(ran.err.find("above the gate 0.001"), std::string::npos) << ran.err;
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Longest, SaysWhenNotEvenTheShortestFits) {

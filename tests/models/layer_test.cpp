@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <vector>
 
 namespace ithaca {
 namespace {
@@ -153,6 +155,27 @@ TEST(Layer, RunsOnAsManyRanksAsItHasTokens) {
   EXPECT_EQ(local_elements(ring.program.type(ring.x), ring.program.mesh()), 8 * 40);
   EXPECT_THROW(layer_of("ring_zigzag_zero3", 96, small_shape()), TypeError);
   EXPECT_THROW(layer_of("ring_zero3", 192, small_shape()), TypeError);
+}
+
+TEST(Attention, AloneSendsAndComputesWhatTheLayersAttentionDoes) {
+  const auto activations = [](const Count& c) {
+    std::vector<std::tuple<std::string, Wire, std::int64_t>> sent;
+    for (const Event& e : c.events)
+      for (const char* const of : {"q", "k", "v", "k+v", "o"})
+        if (e.role == Role::activation && e.phase == Phase::forward && e.tensor == of)
+          sent.emplace_back(e.tensor, e.wire, e.sent_bytes);
+    return sent;
+  };
+  for (const Case& c : all_cases()) {
+    if (c.expression.find("tp") != std::string::npos) continue;  // its heads need no move
+    const Mesh mesh = parse_mesh(c.mesh);
+    const Arrangement at = arrange(c.expression, mesh, small_shape());
+    const Count layer = count(layer_of(c.expression, mesh, small_shape()).program);
+    const Count alone = count(attention_program(small_shape(), at.strategy, at.mesh));
+    EXPECT_EQ(activations(alone), activations(layer)) << c.expression;
+    EXPECT_EQ(alone.attention_flops, layer.attention_flops) << c.expression;
+    EXPECT_EQ(alone.matmul_flops, 0) << c.expression;
+  }
 }
 
 TEST(Layer, OfOneRankUnderAnyStrategyIsTheSameWork) {

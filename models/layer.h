@@ -23,8 +23,8 @@ struct LayerOptions {
   bool unrolled = true;     ///< every tile written out; else the first, a steady one, the last
   bool accumulate = false;  ///< add to the gradients of micro-batches before
   GradientBuffers gradient_buffers = GradientBuffers::none;
-  /// Above 0 only low-rank adapters are trained, one beside each matrix of a layer: y = x W + (x A) B with r columns in A
-  /// (LoRA, arXiv 2106.09685, with alpha = r).
+  /// Above 0 only low-rank adapters are trained, one beside each matrix of a layer: y = x W + (x A) B with r columns
+  /// in A (LoRA, arXiv 2106.09685, with alpha = r).
   std::int64_t adapter_rank = 0;
   bool gradients_on_host = false;  ///< those that need no further reduction go there as they come
   Kernels kernels = {};            ///< what the implementation keeps

@@ -4,7 +4,8 @@
 //     kind: plan
 //     model: llama-3.1-8b            # a name for people
 //     layers: 32
-//     layer: {d: 4096, i: 14336, k: 8, g: 4, e: 128, norm: rms, act: swiglu, rope: true, rope_theta: 500000, ..., mask: causal}   # models/mask.h; causal when absent
+//     layer: {d: 4096, i: 14336, k: 8, g: 4, e: 128, norm: rms, act: swiglu, rope: true, rope_theta: 500000, ...,
+//             mask: causal}          # models/mask.h; causal when absent
 //     batch: 1                       # samples in one micro-batch
 //     seq: 131072                    # tokens of a sample
 //     cluster: dgx-a100-80g          # preset or file

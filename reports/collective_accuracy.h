@@ -1,7 +1,7 @@
 // reports/collective_accuracy.h -- how far predicted times of collectives are from published ones.
 //
-// Each table of reports/published/collectives is predicted twice: from its cluster's preset alone, and after calibration by
-// the other tables of the same hardware, itself left out.  Points below 1 MiB are left to latency and not counted.
+// Each table of reports/published/collectives is predicted twice: from its cluster's preset alone, and after calibration
+// by the other tables of the same hardware, itself left out.  Points below 1 MiB are left to latency and not counted.
 #pragma once
 
 #include "sim/nccl/calibration.h"

@@ -219,15 +219,17 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
 }
 
 // github.com/mosaicml/llm-foundry, scripts/train/benchmarking: FSDP FULL_SHARD over all GPUs, one unit a block, next
-// unit prefetched; mixed_precision PURE, the default of its files, is bf16 for weights and gradients on the wire, DEFAULT
-// f32 for these (github.com/mosaicml/composer, composer/distributed/mosaic_fsdp.py).  MPT ties its tables and has no biases.
+// unit prefetched; mixed_precision PURE, the default of its files, is bf16 for weights and gradients on the wire,
+// DEFAULT f32 for these (github.com/mosaicml/composer, composer/distributed/mosaic_fsdp.py).  MPT ties its tables and
+// has no biases.
 void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.profile = find_profile("fsdp2");
   s.job.recipe = find_recipe("mixed");
   s.job.tied = true;
   s.job.shape.rope = false;
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
-  // setup.py asks for flash-attn 1.0.9 when the H100 tables come in (October 2023, commit 3e5b960; January 2024, 5e85bd6).
+  // setup.py asks for flash-attn 1.0.9 when the H100 tables come in (October 2023, commit 3e5b960; January 2024,
+  // 5e85bd6).
   s.job.profile.kernels.attention = AttentionKernel::flash1;
   s.recompute = recompute_of(row, false);
   Degrees d;

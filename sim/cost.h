@@ -20,8 +20,8 @@ class CostModel {
   virtual double seconds(const Program&, const Step&, int rank) const = 0;
 };
 
-/// Measured kernels (sim/kernels/kernel_model.h); for collectives what NCCL does (sim/nccl/), or alpha-beta where it does not run: a GPU without a
-/// compute capability.
+/// Measured kernels (sim/kernels/kernel_model.h); for collectives what NCCL does (sim/nccl/), or alpha-beta where it
+/// does not run: a GPU without a compute capability.
 ///
 ///     host        bytes / bandwidth of the GPU's port to it; what the host computes is taken to be bound by the same
 ///

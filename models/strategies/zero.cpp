@@ -1,5 +1,6 @@
 // Where weights are kept: DDP, ZeRO-1, 2, 3 (Rajbhandari et al., arXiv 1910.02054) and FSDP's SHARD_GRAD_OP (Zhao et
-// al., arXiv 2304.11277) are rows of the table, not strategies; splitting samples (data) or tokens (local) and nothing else needs one of them.
+// al., arXiv 2304.11277) are rows of the table, not strategies; splitting samples (data) or tokens (local) and nothing
+// else needs one of them.
 #include "models/strategy.h"
 
 namespace ithaca {

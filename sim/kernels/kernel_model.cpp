@@ -61,8 +61,8 @@ AttentionWork attention_of(const Program& p, const Step& step, const A& op, cons
           work.moved_bytes};
 }
 
-/// The share of its rate that attention keeps in a training step: power follows the rate up to where the limit is met.  A
-/// B200 meets it at 834 / 0.80 TFLOP/s of 2250 (reports/published/kernels/in_step_efficiency.yaml).
+/// The share of its rate that attention keeps in a training step: power follows the rate up to where the limit is met.
+/// A B200 meets it at 834 / 0.80 TFLOP/s of 2250 (reports/published/kernels/in_step_efficiency.yaml).
 double held_share(const KernelRates& rates, double fraction) {
   constexpr double at_limit = 834 / 0.80 / 2250;
   return 1 - (1 - rates.attention_sustained) * std::min(1.0, fraction / at_limit);

@@ -79,7 +79,7 @@ std::string topology_text(const Cluster& c) {
   }
   std::string text = fmt::format("{:<20} {}\n", "parts of a node", wrapped(counts, 95, 21));
   for (const Flows& one : flows_of(c, t)) {
-    text += flow_text("ring", one.gpus, one.ring);
+    text += flow_text("one ring", one.gpus, one.ring);
     text += flow_text("all-to-all", one.gpus, one.all_to_all);
   }
   return text;

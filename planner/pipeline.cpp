@@ -268,6 +268,15 @@ StepTime slowest(const PipelineShape& n, const std::vector<StepTime>& times) {
   return most;
 }
 
+/// Of all stages to the next, and of the last to the first, where chunks go on.
+double slowest_hop_s(const Job& job, int ranks, const ClusterCost& cost, std::int64_t bytes) {
+  double slowest = 0;
+  for (int s = 0; s < job.pipeline.stages; ++s)
+    slowest = std::max(slowest, cost.send_s(s * ranks, (s + 1) % job.pipeline.stages * ranks,
+                                            static_cast<double>(bytes)));
+  return slowest;
+}
+
 Load fullest(const std::vector<Load>& loads) {
   return *std::ranges::max_element(loads, {},
                                    [](const Load& load) { return load.memory.peak_bytes; });
@@ -288,7 +297,7 @@ void price_pipeline(PricedStrategy& p, const Job& job) {
   const Load most = fullest(loads);
   PipelinePrice price;
   price.hop_bytes = stages.hop_bytes();
-  price.hop_s = cost.send_s(0, p.arrangement.mesh.ranks(), static_cast<double>(price.hop_bytes));
+  price.hop_s = slowest_hop_s(job, p.arrangement.mesh.ranks(), cost, price.hop_bytes);
   price.run = run_of(stages, times, price.hop_s);
   for (const Load& load : loads) price.peak_bytes.push_back(load.memory.peak_bytes);
   price.fullest = most.stage;

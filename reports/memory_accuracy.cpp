@@ -79,6 +79,11 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())) - 1)];
 }
 
+double median(const std::vector<double>& sorted) {
+  const std::size_t n = sorted.size();
+  return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
 }  // namespace
 
 MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
@@ -110,10 +115,10 @@ MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
 ErrorStatistics statistics(std::vector<double> errors) {
   if (errors.empty()) return {};
   std::ranges::sort(errors);
-  ErrorStatistics s{errors.size(), 0, 0, 0, quantile(errors, 0.5)};
+  ErrorStatistics s{errors.size(), 0, 0, 0, median(errors)};
   for (double& error : errors) error = std::abs(error);
   std::ranges::sort(errors);
-  s.median = quantile(errors, 0.5);
+  s.median = median(errors);
   s.p90 = quantile(errors, 0.9);
   s.max = errors.back();
   return s;

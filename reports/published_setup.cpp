@@ -16,6 +16,7 @@ struct Machine {
   std::string_view gpu, cluster;
 };
 constexpr std::array machines{Machine{"A100-PCIe-80GB", "a100-pcie-8"},
+                              Machine{"A100-SXM4-80GB as titled", "a100-pcie-4"},  // of yunchang
                               Machine{"A100-SXM4-40GB", "dgx-a100-40g"},
                               Machine{"A100", "dgx-a100-80g"},
                               Machine{"A800", "hgx-a800"},
@@ -25,13 +26,14 @@ constexpr std::array machines{Machine{"A100-PCIe-80GB", "a100-pcie-8"},
                               Machine{"H800", "hgx-h800"},
                               Machine{"L20", "l20-8"}};
 
-/// "8x HDR InfiniBand", "4x 100 Gb RoCE": what the row says of a node's NICs takes the place of the preset's.
+/// "4x 100 Gb RoCE per node", "4 HCAs": what the row says of a node's NICs takes the place of the preset's.
 void take_nics(Cluster& cluster, const std::string& inter) {
-  static const std::regex nics(R"((\d+)x (\d+) Gb)");
+  static const std::regex rate(R"((\d+)x (\d+) Gb)"), number(R"((\d+) HCAs)");
   std::smatch found;
-  if (!std::regex_search(inter, found, nics)) return;
+  const bool has_rate = std::regex_search(inter, found, rate);
+  if (!has_rate && !std::regex_search(inter, found, number)) return;
   cluster.nics_per_node = std::stoll(found[1]);
-  cluster.nic_bytes_per_s = std::stod(found[2]) * 1e9 / 8;
+  if (has_rate) cluster.nic_bytes_per_s = std::stod(found[2]) * 1e9 / 8;
   cluster.inter.bandwidth_bytes_per_s = static_cast<double>(cluster.nics_per_node) *
                                         cluster.nic_bytes_per_s /
                                         static_cast<double>(cluster.gpus_per_node);
@@ -153,7 +155,13 @@ void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) 
     s.strategy += axes.empty() ? term : " * " + term;
     axes.push_back({std::string(axis), ranks});
   };
-  if (d.dp > 1 || stated == s.job.pipeline.stages)
+  const bool grouped = d.state_ranks > 0 && d.state_ranks < d.dp;
+  if (grouped && d.dp % d.state_ranks != 0)
+    throw CannotModel{"the ranks that share optimizer states do not divide the data ranks"};
+  if (grouped) {
+    add("p", d.dp / d.state_ranks, "data_ddp(p)");
+    add("z", d.state_ranks, fmt::format("data_{}(z)", d.data_keep));
+  } else if (d.dp > 1 || stated == s.job.pipeline.stages)
     add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
   if (d.ring > 1) add("r", d.ring, fmt::format("{}_zigzag_{}(r)", d.ring_table, d.sequence_keep));
   if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));

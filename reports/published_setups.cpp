@@ -7,6 +7,9 @@
 namespace ithaca {
 namespace {
 
+constexpr std::int64_t everything = std::int64_t{1}
+                                    << 40;  ///< elements of one message, without limit
+
 int at_least_one(int n) {
   return std::max(n, 1);
 }
@@ -180,6 +183,7 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   else
     s.recompute = recompute_of(row, true);
   Degrees d;
+  if (says(row.parallelism.cp_variant, "double")) s.reading += "a double ring as one ring; ";
   // Their rings keep no block that came by: it comes again in the backward.
   d.ring_table = "ring_homing";
   d.dp = at_least_one(p.dp);
@@ -208,6 +212,7 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   }
   s.job.profile = find_profile("fsdp2");
   s.job.recipe = find_recipe("mixed");
+  s.job.levers.bucket_elements = 512 << 20;  // configs/7B_sft.py, reduce_bucket_size
   s.recompute = recompute_of(row, false);
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
@@ -215,6 +220,8 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   d.dp = p.dp > 0 ? p.dp : row.gpus / d.tp;
   d.sequence_parallel = p.sp.value_or(false);
   if (says(p.zero_stage, "ZeRO-1")) d.data_keep = "zero1";
+  if (const auto at = p.zero_stage.find("within "); at != std::string::npos)
+    d.state_ranks = std::stoi(p.zero_stage.substr(at + 7));
   take_degrees(s, row, d);
 }
 
@@ -227,10 +234,12 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed");
   s.job.tied = true;
   s.job.shape.rope = false;
+  s.job.levers.bucket_elements = everything;  // a block is one flat parameter
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
-  // setup.py asks for flash-attn 1.0.9 when the H100 tables come in (October 2023, commit 3e5b960; January 2024,
-  // 5e85bd6).
-  s.job.profile.kernels.attention = AttentionKernel::flash1;
+  // Images with FlashAttention 2 came on 10 October 2023 (pull request 651), the H100 tables after it; the A100 tables
+  // were there before.
+  s.job.profile.kernels.attention =
+      row.gpu.starts_with("A100") ? AttentionKernel::flash1 : AttentionKernel::flash2;
   s.recompute = recompute_of(row, false);
   Degrees d;
   d.dp = row.gpus;
@@ -252,8 +261,7 @@ void read_yunchang(PublishedSetup& s, const PublishedRow& row) {
         fmt::format("the degrees stated make up {} of {} GPUs", ulysses * ring, row.gpus)};
   s.mesh = Mesh({{"r", ring}, {"u", ulysses}});
   s.strategy = fmt::format("{}_ddp(r) * ulysses_ddp(u)", deal);
-  constexpr std::int64_t together = std::int64_t{1} << 40;
-  if (says(row.id, "qkvpack")) s.job.levers.bucket_elements = together;
+  if (says(row.id, "qkvpack")) s.job.levers.bucket_elements = everything;
 }
 
 }  // namespace ithaca

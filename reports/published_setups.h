@@ -20,6 +20,7 @@ bool says(std::string_view text, std::string_view word);
 /// Degrees and how weights are kept over data and sequence ranks: "zero3", "zero1", ...
 struct Degrees {
   int dp = 1, ring = 1, ulysses = 1, tp = 1;
+  int state_ranks = 0;  ///< of dp, which share optimizer states; 0: all
   std::string_view data_keep = "zero3", sequence_keep = "zero3";
   bool sequence_parallel = true;         ///< TP-SP rather than TP
   std::string_view ring_table = "ring";  ///< or "ring_homing", "kv_gather"

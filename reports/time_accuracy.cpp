@@ -34,6 +34,15 @@ double tokens_of(const PublishedRow& row) {
   return static_cast<double>(row.global_batch) * static_cast<double>(row.seq_len);
 }
 
+/// arXiv 2104.04473, equation 3: the FLOPs of a step with full recompute that its rates are of.
+std::optional<double> step_flops(const PublishedRow& row) {
+  if (!says(row.flops_convention, "96*B*s*l*h^2")) return std::nullopt;
+  const PublishedModel& m = row.model;
+  const auto s = static_cast<double>(row.seq_len), l = static_cast<double>(m.layers),
+             h = static_cast<double>(m.hidden), V = static_cast<double>(m.vocab);
+  return 96 * tokens_of(row) * l * h * h * (1 + s / (6 * h) + V / (16 * l * h));
+}
+
 /// Seconds of one optimizer step as the row states them.
 std::optional<double> step_seconds(const PublishedRow& row) {
   if (const auto seconds = row.metric("iter_time_s")) return seconds;
@@ -41,15 +50,19 @@ std::optional<double> step_seconds(const PublishedRow& row) {
   if (const auto each = row.metric("tokens_per_s_per_gpu"))
     return tokens_of(row) / (*each * static_cast<double>(row.gpus));
   if (const auto all = row.metric("tokens_per_s_total")) return tokens_of(row) / *all;
+  const auto rate = row.metric("tflops_per_gpu"), flops = step_flops(row);
+  if (rate && flops) return *flops / (*rate * 1e12 * static_cast<double>(row.gpus));
   return std::nullopt;
 }
 
-/// The machine, the model and the length; what differs is how it is split.
+/// The machine, the model, the length, a micro-batch and what is recomputed; what differs is how it is split and by what.
 std::string group_of(const PublishedRow& row) {
-  return fmt::format("{} {} {} layers d={} h={}/{} L={} on {} x {} ({} a node, {} | {})", row.file,
-                     row.model.name, row.model.layers, row.model.hidden, row.model.heads,
-                     row.model.kv_heads, row.seq_len, row.gpus, row.gpu, row.gpus_per_node,
-                     row.intra, row.inter);
+  return fmt::format(
+      "{} {} {} layers d={} h={}/{} L={} on {} x {} ({} a node, {} | {}) micro-batch {} x {} "
+      "recompute {} offload {}",
+      row.file, row.model.name, row.model.layers, row.model.hidden, row.model.heads,
+      row.model.kv_heads, row.seq_len, row.gpus, row.gpu, row.gpus_per_node, row.intra, row.inter,
+      row.micro_batch, row.grad_accum, row.recompute, row.offload);
 }
 
 bool counts(const PublishedRow& row) {
@@ -69,7 +82,8 @@ class RowReader {
     if (row_.kind == "attention_layer") return attention(at);
     if (row_.kind == "layer") return layer(at);
     const auto measured = step_seconds(row_);
-    if (!measured) throw CannotModel{"only FLOP/s or MFU are stated, in a convention of their own"};
+    if (!measured)
+      throw CannotModel{"only FLOP/s or MFU are stated, and no formula for them is taken up"};
     const std::int64_t samples = s_.job.micro_batches * s_.job.shape.b;
     if (samples != row_.global_batch)
       throw CannotModel{fmt::format("{} micro-batches of {} samples are not the batch of {}",
@@ -162,6 +176,26 @@ void add_pairs(OrderStatistics& s, const Group& group) {
 
 }  // namespace
 
+namespace {
+
+/// One measurement that stands in two places counts once.
+void append(TimeAccuracy& all, const TimeAccuracy& row) {
+  for (const TimePrediction& p : row.predictions) {
+    const auto same = std::ranges::find_if(all.predictions, [&](const TimePrediction& q) {
+      return p.what == "step" && q.source == p.source && q.what == p.what &&
+             q.strategy == p.strategy && q.tokens_per_gpu == p.tokens_per_gpu &&
+             q.measured_s == p.measured_s && q.predicted_s == p.predicted_s;
+    });
+    if (same == all.predictions.end())
+      all.predictions.push_back(p);
+    else
+      all.unmodelled.push_back(
+          {p.id, p.source, fmt::format("the measurement of {} once more", same->id)});
+  }
+}
+
+}  // namespace
+
 TimeAccuracy time_accuracy(const std::vector<PublishedRow>& rows) {
   TimeAccuracy accuracy;
   for (const PublishedRow& row : rows) {
@@ -174,7 +208,7 @@ TimeAccuracy time_accuracy(const std::vector<PublishedRow>& rows) {
     try {
       TimeAccuracy one;  // a row is predicted as a whole or not at all
       RowReader(row, std::get<PublishedSetup>(setup), one).read();
-      std::ranges::copy(one.predictions, std::back_inserter(accuracy.predictions));
+      append(accuracy, one);
     } catch (const CannotModel& reason) {
       accuracy.unmodelled.push_back({row.id, row.file, reason.reason});
     } catch (const InputError& error) {  // the step is impossible

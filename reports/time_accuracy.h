@@ -18,7 +18,7 @@ struct TimePrediction {
   double measured_s = 0, predicted_s = 0;
   /// Tokens a GPU works through in that time: what makes rows with other batches comparable.
   double tokens_per_gpu = 0;
-  std::string group;  ///< rows of one group differ in nothing but how they are split
+  std::string group;  ///< rows of one group differ in how they are split, and by which framework
   /// End to end or a whole layer, digits of a table, nothing on the host: counts among "all".
   bool counts = true;
   std::string profile, strategy, reading;

@@ -61,13 +61,6 @@ AttentionWork attention_of(const Program& p, const Step& step, const A& op, cons
           work.moved_bytes};
 }
 
-/// The share of its rate that attention keeps in a training step: power follows the rate up to where the limit is met.
-/// A B200 meets it at 834 / 0.80 TFLOP/s of 2250 (reports/published/kernels/in_step_efficiency.yaml).
-double held_share(const KernelRates& rates, double fraction) {
-  constexpr double at_limit = 834 / 0.80 / 2250;
-  return 1 - (1 - rates.attention_sustained) * std::min(1.0, fraction / at_limit);
-}
-
 }  // namespace
 
 const char* name_of(KernelBound bound) {
@@ -88,9 +81,9 @@ KernelModel::KernelModel(const Gpu& gpu, Clock clock)
   matmul_flops_per_s_ = best * (held ? rates_.matmul_sustained : 1);
   attention_flops_per_s_ = best * (held ? rates_.attention_sustained : 1);
   for (const AttentionCurve& c : rates_.attention.curves) {
-    const double share = held ? held_share(rates_, c.fraction) : 1;
+    const double at_boost = gpu.bf16_flops_per_s * c.fraction;
     curves_[static_cast<std::size_t>(c.kernel)][index_of(c.backward, c.causal)].push_back(
-        {c.head_dim, gpu.bf16_flops_per_s * c.fraction * share, c.overhead_keys});
+        {c.head_dim, at_boost * (held ? rates_.attention_sustained : 1), c.overhead_keys});
   }
   for (auto& of_kernel : curves_)
     for (Curve& curve : of_kernel) std::ranges::sort(curve, {}, &Point::head_dim);

@@ -2,8 +2,7 @@
 //
 // Rates are fractions of the datasheet's bf16 peak at the boost clock, as short benchmarks find them.  In a training step
 // the GPU is at its power limit and holds a lower clock: `sustained` is that share of the rates, for matrix products and
-// for attention that reaches half of the peak; slower attention is held back in proportion (assumed: power follows the
-// rate).  A file may name a `family` whose sections it starts from (families/hopper.yaml); its own sections
+// for attention.  A file may name a `family` whose sections it starts from (families/hopper.yaml); its own sections
 // override key by key.  With no rates at all (sms = 0) kernels are a plain roofline.
 #pragma once
 

@@ -163,7 +163,7 @@ Cluster cluster_of(const Machine& machine, const Gpu& gpu) {
   const Link pcie{"pcie", slowest(machine.box, Medium::pcie, Part::gpu), pcie_s, std::nullopt};
   c.intra = pcie;
   if (c.fast_domain_gpus > 1)
-    c.intra = {all_of(machine.box, Part::nvswitch).empty() ? "nvlink" : "nvswitch",
+    c.intra = {all_of(machine.box, Part::nvswitch).empty() ? "nvlink-mesh" : "nvswitch",
                nvlink_rate(machine.box), nvlink_s, std::nullopt};
   if (c.fast_domain_gpus > 1 && c.fast_domain_gpus < c.gpus_per_node) c.node = pcie;
   c.nics_per_node = static_cast<std::int64_t>(all_of(machine.box, Part::nic).size());

@@ -77,7 +77,7 @@ TEST(Import, NcclFindsOneChannelOfTwentyInThatBox) {
 
 TEST(Import, AMeshOfFourHasThreePeersOfFourLinks) {
   const Imported got = imported(data + "a100_mesh_4.xml");
-  EXPECT_EQ(got.cluster.intra.kind, "nvlink");
+  EXPECT_EQ(got.cluster.intra.kind, "nvlink-mesh");
   EXPECT_EQ(got.cluster.fast_domain_gpus, 4);
   EXPECT_EQ(got.cluster.intra.bandwidth_bytes_per_s, 240e9);
   EXPECT_EQ(got.cluster.nics_per_node, 2);

@@ -26,7 +26,8 @@ struct Message {
   Kind kind;
   std::int64_t elements;
   std::size_t values;
-  std::size_t made, read;  ///< the step after its operand is made; the first that misses its result
+  bool is_given;     ///< its operands are inputs
+  std::size_t read;  ///< the first step that misses a result
 };
 
 struct Bucket {
@@ -45,14 +46,14 @@ class Uses {
   explicit Uses(const Program& p) : p_(p), made_(p.values().size()), missed_(p.values().size()) {
     std::ranges::fill(missed_, p.steps().size());
     for (std::size_t i = 0; i < p.steps().size(); ++i)
-      for (const ValueId v : p.steps()[i].out) made_[v] = i + 1;
+      for (const ValueId v : p.steps()[i].out) made_[v] = true;
     for (std::size_t i = p.steps().size(); i-- > 0;) {
       const Step& step = p.steps()[i];
       const std::size_t missed = waits(step) ? missed_[step.out[0]] : i;
       for (const ValueId v : step.in) missed_[v] = std::min(missed_[v], missed);
     }
   }
-  std::size_t made(ValueId v) const { return made_[v]; }
+  bool is_made(ValueId v) const { return made_[v]; }
   std::size_t missed(ValueId v) const { return missed_[v]; }
 
  private:
@@ -64,7 +65,8 @@ class Uses {
     return finishes && p_[step.out[0]].role == Role::weight_gradient;
   }
   const Program& p_;
-  std::vector<std::size_t> made_, missed_;
+  std::vector<bool> made_;
+  std::vector<std::size_t> missed_;
 };
 
 std::optional<Message> message_of(const Program& p, std::size_t at, const Uses& uses) {
@@ -74,8 +76,8 @@ std::optional<Message> message_of(const Program& p, std::size_t at, const Uses& 
   if (t.wire == Wire::none) return std::nullopt;
   const Value& sent = p[step.in[0]];
   const Kind kind{t.wire, t.axes, sent.type.dtype, sent.type.maximum, step.phase, sent.role};
-  Message m{at, kind, t.elements, step.in.size(), 0, p.steps().size()};
-  for (const ValueId v : step.in) m.made = std::max(m.made, uses.made(v));
+  Message m{at, kind, t.elements, step.in.size(), true, p.steps().size()};
+  for (const ValueId v : step.in) m.is_given &= !uses.is_made(v);
   for (const ValueId v : step.out) m.read = std::min(m.read, uses.missed(v));
   return m;
 }
@@ -84,7 +86,7 @@ bool joins(Bucket& b, const Message& m, std::int64_t most) {
   const bool full = b.elements + m.elements > most || b.values + m.values > Ids::static_capacity;
   if (!b.open || b.kind != m.kind || full) return false;
   const bool waits = b.last && b.read > m.at;
-  const bool comes_early = (!b.last || b.members.size() == 1) && m.made <= b.members.front();
+  const bool comes_early = (!b.last || b.members.size() == 1) && m.is_given;
   if (!waits && !comes_early) return false;
   b.last = waits;
   b.members.push_back(m.at);

@@ -10,7 +10,7 @@ namespace ithaca {
 /// Moves of one collective over one group, dtype and phase, of one layer, become one message of at most `elements`
 /// elements (Traffic::elements, of the full tensors) and 24 tensors; a larger tensor travels alone.  They wait for the
 /// last of them, and what is done to a weight's gradient after its move waits too; where a result would be missed they
-/// go with the first instead, if their operands exist by then.  Nothing else changes: the same results, the same bytes
+/// go with the first instead, if they are of inputs.  Nothing else changes: the same results, the same bytes
 /// on the wire in fewer messages.  Several values of one message are packed into one buffer and out of one, which is
 /// scratch.
 Program bucket(Program, std::int64_t elements);

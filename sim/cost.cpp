@@ -148,6 +148,33 @@ std::optional<NcclTime> ClusterCost::nccl_time(const Program& p, const Step& ste
                            nccl_bytes(t));
 }
 
+int ClusterCost::channels(const Program& p, const Step& step, const Traffic& t, int rank) const {
+  const std::vector<int> group = p.mesh().group(rank, t.axes);
+  if (t.wire == Wire::send_recv) return nccl_->shift_channels(p.mesh(), group);
+  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_channels(p.mesh(), group);
+  return nccl_time(p, step, rank)->channels;
+}
+
+double ClusterCost::leaves_memory(double moved_bytes, double seconds) const {
+  if (moved_bytes <= 0) return 1;
+  return std::max(0.5, 1 - moved_bytes / seconds / cluster_.gpu.memory_bandwidth_bytes_per_s);
+}
+
+double ClusterCost::leaves(const Program& p, const Step& step, int rank) const {
+  const Traffic t = traffic_of(p, step);
+  const double seconds = this->seconds(p, step, rank);
+  if (!nccl_ || cluster_.gpu.kernels.sms == 0 || seconds <= 0) return 1;
+  if (t.wire == Wire::none) {
+    const Work work = work_of(p, step, rank);
+    return leaves_memory(static_cast<double>(work.to_host_bytes + work.from_host_bytes), seconds);
+  }
+  const bool reduces = t.wire == Wire::reduce_scatter || t.wire == Wire::all_reduce;
+  const double moved_bytes = (reduces ? 3 : 2) * static_cast<double>(t.sent_bytes);
+  const auto sms = static_cast<double>(cluster_.gpu.kernels.sms);
+  const double left = std::max(1.0, sms - channels(p, step, t, rank));
+  return left / sms * leaves_memory(moved_bytes, seconds);
+}
+
 double ClusterCost::seconds(const Program& p, const Step& step, int rank) const {
   const Traffic t = traffic_of(p, step);
   if (t.wire == Wire::none)

@@ -18,6 +18,8 @@ class CostModel {
   virtual ~CostModel() = default;
   /// Of one step on one rank.  For a collective: from the moment its last rank is ready.
   virtual double seconds(const Program&, const Step&, int rank) const = 0;
+  /// What a collective or a copy leaves of the speed of kernels beside it: above 0, 1 when all.
+  virtual double leaves(const Program&, const Step&, int) const { return 1; }
 };
 
 /// Measured kernels (sim/kernels/kernel_model.h); for collectives what NCCL does (sim/nccl/), or alpha-beta where it
@@ -35,11 +37,21 @@ class CostModel {
 /// k is one less than the hops of the ring that leave a node (NCCL 2.28.9, src/graph/tuning.cc).  A ring over several
 /// nodes is as fast as its slowest hop: the NICs of the GPUs it has on a node together, or the link inside.  One rank
 /// that sends out of its node alone has a whole NIC, or its share if that is more; many share the node's.
+///
+/// Where NCCL runs, kernels beside a transfer lose the SMs of its thread blocks and the memory's bandwidth it takes:
+///
+///     leaves = (1 - channels / SMs) (1 - moved / bandwidth)     moved: twice its bytes/s, three times where it reduces
+///
+/// A block has an SM for itself (github.com/NVIDIA/nccl issue 689); a byte on the bus is two or three of memory (issue
+/// 1428); a copy to or from the host is one.  Memory is shared evenly at worst.  24 channels at 360 GB/s leave an H100's
+/// kernels 0.64 of their speed: matrix products are seen to run 30 to 40 % slower (github.com/pytorch/pytorch pull request
+/// 179937).
 class ClusterCost : public CostModel {
  public:
   /// Rank r is GPU number r of the cluster.  Measurements count where NCCL runs.
   explicit ClusterCost(Cluster cluster, NcclMeasurements measured = {});
   double seconds(const Program&, const Step&, int rank) const override;
+  double leaves(const Program&, const Step&, int rank) const override;
   /// How NCCL runs a step that gathers, scatters or reduces; nothing for other steps and without NCCL.
   std::optional<NcclTime> nccl_time(const Program&, const Step&, int rank) const;
   /// Of a message to another GPU while all others send to theirs.
@@ -47,6 +59,8 @@ class ClusterCost : public CostModel {
 
  private:
   double nccl_s(const Program&, const Traffic&, const std::vector<int>& group) const;
+  int channels(const Program&, const Step&, const Traffic&, int rank) const;
+  double leaves_memory(double moved_bytes, double seconds) const;
   double alpha_beta_s(const Program&, const Traffic&, const std::vector<int>& group) const;
   double host_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;

@@ -42,11 +42,11 @@ Schedule overlapped(const Program& p) {
     const Step& step = p.steps()[i];
     Slot slot{i, lane_of(p, step), -1, std::holds_alternative<Shift>(step.op)};
     if (gathers_weight(p, step)) {
-      slot.after_begin = in_use;
+      if (in_use < static_cast<std::int32_t>(i)) slot.after_begin = in_use;
       in_use = reader[step.out[0]];
     }
     if (const auto* const copy = std::get_if<Copy>(&step.op); copy != nullptr && !copy->to_host) {
-      slot.after_begin = fetched;
+      if (fetched < static_cast<std::int32_t>(i)) slot.after_begin = fetched;
       fetched = reader[step.out[0]];
     }
     schedule.push_back(slot);

@@ -12,7 +12,7 @@ namespace ithaca {
 struct Slot {
   std::uint32_t step;
   Lane lane;
-  /// A step that must have begun before this one may, beside its operands: what bounds prefetch.  -1: none.
+  /// A step issued before that must have begun before this one may, beside its operands: what bounds prefetch.  -1: none.
   std::int32_t after_begin = -1;
   bool after_compute =
       false;  ///< also waits for what was issued on lane 0 before it, as a stream that forks does

@@ -72,14 +72,14 @@ double end_s(const Program& p, const Timeline& timeline, std::size_t limit) {
   return last;
 }
 
-/// Busy time of the compute lane of the busiest rank, every step as often as it stands for.
+/// Of kernels as fast as they run alone, on the busiest rank, every step as often as it stands for.
 double compute_s(const Program& p, const Timeline& timeline) {
   std::vector<double> busy(static_cast<std::size_t>(p.mesh().ranks()));
   for (const Span& span : timeline.spans) {
     const Step& step = p.steps()[span.step];
     if (lane_of(p, step) == 0)
       busy[static_cast<std::size_t>(span.rank)] +=
-          static_cast<double>(step.times) * (span.end_s - span.begin_s);
+          static_cast<double>(step.times) * (span.end_s - span.begin_s - span.slowed_s);
   }
   return std::ranges::max(busy);
 }

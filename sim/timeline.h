@@ -21,14 +21,16 @@ struct Span {
   std::uint32_t step;
   Lane lane;
   double begin_s, end_s;
+  double slowed_s = 0;  ///< of it: lost to transfers that ran beside it; of a prediction only
 };
 
 struct Timeline {
   std::vector<Span> spans;
-  double end_s = 0;           ///< when the last rank is done
-  double compute_s = 0;       ///< busy time of the compute lane, the busiest rank's
-  double comm_s = 0;          ///< busy time of collectives, the busiest rank's
-  double exposed_comm_s = 0;  ///< end_s less compute_s
+  double end_s = 0;      ///< when the last rank is done
+  double compute_s = 0;  ///< of kernels as fast as they run alone, the busiest rank's
+  double comm_s = 0;     ///< busy time of collectives, the busiest rank's
+  double exposed_comm_s =
+      0;  ///< end_s less compute_s: what is waited for, and what kernels lose beside transfers
 };
 
 }  // namespace ithaca

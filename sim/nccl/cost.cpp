@@ -55,6 +55,14 @@ double NcclCost::all_to_all_s(const Mesh& mesh, const std::vector<int>& group, d
   return seconds(g, all_to_all(g, bytes, *nccl_));
 }
 
+int NcclCost::all_to_all_channels(const Mesh& mesh, const std::vector<int>& group) const {
+  return message_channels(model(shape(mesh, group)).group());
+}
+
+int NcclCost::shift_channels(const Mesh& mesh, const std::vector<int>& group) const {
+  return pair_channels(model(shape(mesh, group)).group(), *nccl_);
+}
+
 double NcclCost::nic_bytes_per_s(const Mesh& mesh, Axis axis, int from) const {
   const int island = island_gpus(cluster_);
   const int first = from / island * island, last = std::min(first + island, mesh.ranks());

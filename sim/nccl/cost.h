@@ -21,6 +21,9 @@ class NcclCost {
   NcclTime collective(NcclCollective, const Mesh&, const std::vector<int>& group,
                       double bytes) const;
   double all_to_all_s(const Mesh&, const std::vector<int>& group, double bytes) const;
+  /// Thread blocks of an all-to-all, and of a message to the next rank.
+  int all_to_all_channels(const Mesh&, const std::vector<int>& group) const;
+  int shift_channels(const Mesh&, const std::vector<int>& group) const;
   /// Every rank of the mesh sends to the next along an axis, around its end.  A rank that sends out of its node has one
   /// NIC, or its share where more of them do: a ring over nodes in order is as slow as that hop.
   double shift_s(const Mesh&, Axis, const std::vector<int>& group, double bytes) const;

@@ -62,6 +62,71 @@ TEST(Overlapped, RunsACollectiveBehindAKernelThatDoesNotNeedIt) {
   EXPECT_EQ(t.spans[1].begin_s, 0);
 }
 
+/// Collectives leave kernels half of their speed.
+class HalfSpeed : public ByHand {
+ public:
+  explicit HalfSpeed(double kernel_s) : kernel_s_(kernel_s) {}
+  double seconds(const Program& p, const Step& step, int rank) const override {
+    return traffic_of(p, step).wire == Wire::none ? kernel_s_ : ByHand::seconds(p, step, rank);
+  }
+  double leaves(const Program&, const Step&, int) const override { return 0.5; }
+
+ private:
+  double kernel_s_;
+};
+
+/// A gather of 3 s beside a kernel, then another kernel.
+Timeline beside_a_gather(double kernel_s) {
+  Builder b{parse_mesh("t=2")};
+  const ValueId x = b.input("x", tokens(true), Role::activation),
+                z = b.input("z", tokens(), Role::activation);
+  const ValueId gathered = b.move(x, tokens());
+  const ValueId twice = b.add("twice", z, z);
+  b.output(b.add("sum", gathered, twice));
+  const Program p = std::move(b).build();
+  return time(p, overlapped(p), HalfSpeed(kernel_s));
+}
+
+TEST(Contention, SlowsAKernelWhileACollectiveRuns) {
+  const Timeline within = beside_a_gather(1);  // 2 s of the gather's 3
+  EXPECT_EQ(within.spans[1].end_s, 2);
+  EXPECT_EQ(within.spans[1].slowed_s, 1);
+  EXPECT_EQ(within.end_s, 3 + 1);
+  const Timeline beyond = beside_a_gather(5);  // 1.5 s of work in the first 3, then 3.5
+  EXPECT_EQ(beyond.spans[1].end_s, 3 + 3.5);
+  EXPECT_EQ(beyond.spans[1].slowed_s, 1.5);
+  EXPECT_EQ(beyond.end_s, 6.5 + 5);
+  EXPECT_EQ(beyond.compute_s, 10);
+  EXPECT_EQ(beyond.exposed_comm_s, 1.5);
+}
+
+/// What a whole gather of `elements`, and its adjoint, leave of an H100's kernels.
+std::pair<double, double> left_beside(std::int64_t elements) {
+  const ClusterCost cost(load_cluster("dgx-h100"));
+  Builder b{parse_mesh("t=8")};
+  Type whole{DType::bf16, {{DimName::L, elements}}}, split = whole;
+  split.dims[0].over = {{{0}}};
+  b.output(b.move(b.input("x", split, Role::activation), whole));
+  whole.partial = {{0}};
+  b.output(b.move(b.input("y", whole, Role::gradient), split));
+  const Program p = std::move(b).build();
+  return {cost.leaves(p, p.steps()[0], 0), cost.leaves(p, p.steps()[1], 0)};
+}
+
+/// 24 channels at 360 GB/s leave (1 - 24/132) (1 - 2 x 360/3350) = 0.64.
+TEST(Contention, OfAnH100IsThatOfNcclsBlocksAndBytes) {
+  const auto [gather, scatter] = left_beside(std::int64_t{1} << 30);
+  EXPECT_NEAR(gather, 0.64, 0.06);
+  EXPECT_LT(scatter, gather);
+  EXPECT_GT(scatter, 0.4);
+  EXPECT_GT(left_beside(1 << 10).first, 0.9);  // one block, no bandwidth
+}
+
+TEST(Contention, TakesNothingWhereCollectivesBlock) {
+  const Program p = two_gathers_and_an_add();
+  EXPECT_EQ(time(p, blocking(p), HalfSpeed(1)).end_s, 3 + 3 + 1);
+}
+
 /// x times w1 times w2 times w3, each gathered for use.
 Program three_weights() {
   Builder b{parse_mesh("t=2")};

@@ -1,3 +1,4 @@
+#include "cli/bottleneck.h"
 #include "cli/options.h"
 #include "cli/pipeline.h"
 #include "cli/text.h"
@@ -26,6 +27,7 @@ struct Cost {
   AttentionLoad attention;  ///< one layer
   std::vector<LeverEffect> levers;
   std::optional<Reserved> reserved;
+  std::vector<Cause> causes;
 };
 
 Json reserved_json(const std::optional<Reserved>& r) {
@@ -96,7 +98,9 @@ Json json_of(const Cost& c) {
             {"compute_s", t.compute_s},
             {"exposed_comm_s", t.exposed_comm_s},
             {"micro_batch_s", t.micro_batch_s},
-            {"update_s", t.update_s}}}};
+            {"update_s", t.update_s},
+            {"hidden_s", t.hidden_s},
+            {"causes", causes_json(c.causes)}}}};
 }
 
 std::string memory_text(const Cost& c) {
@@ -151,6 +155,7 @@ std::string time_text(const Cost& c) {
   table.add(
       {fmt::format("one micro-batch, {}", passes_text(c.job)), seconds_text(t.micro_batch_s)});
   table.add({"update, once a step", seconds_text(t.update_s)});
+  if (t.hidden_s > 0) table.add({"  of it behind the last backward", seconds_text(t.hidden_s)});
   table.add({fmt::format("step, {} layers, micro-batches: {}", c.job.layers, c.job.micro_batches),
              seconds_text(t.step_s)});
   table.add({"  of it computing", seconds_text(t.compute_s)});
@@ -194,7 +199,7 @@ std::string text_of(const Cost& c) {
                   decimal_bytes(sent.activation), decimal_bytes(sent.weight),
                   decimal_bytes(sent.total()), decimal_count(static_cast<double>(p.count.flops())));
   text += step_text(p.step) + attention_text(c.attention) + memory_text(c) + '\n' + levers_text(c) +
-          '\n' + time_text(c) + pipeline_text(c.job, p);
+          '\n' + time_text(c) + causes_text(c.causes) + pipeline_text(c.job, p);
   if (p.peak_bytes() > c.job.cluster.gpu.memory_bytes)
     text += fmt::format("\n  does not fit: {} over capacity\n",
                         binary_bytes(p.peak_bytes() - c.job.cluster.gpu.memory_bytes));
@@ -240,8 +245,12 @@ class CostVerb : public Verb {
     if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus / pipeline.stages, job.shape);
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
     const Layer layer = layer_of(job, priced.arrangement, recompute);
-    const Cost cost{job, priced, attention_load(layer.program), waterfall(job, o_.strategy, mesh),
-                    pipeline.on() ? std::nullopt : reserved(job, priced.arrangement, recompute)};
+    const Cost cost{job,
+                    priced,
+                    attention_load(layer.program),
+                    waterfall(job, o_.strategy, mesh),
+                    pipeline.on() ? std::nullopt : reserved(job, priced.arrangement, recompute),
+                    causes_of(job, priced)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
@@ -265,7 +274,8 @@ class CostVerb : public Verb {
 
   void write_timeline(const Cost& c, Console& console) const {
     const Layer layer = layer_of(c.job, c.priced.arrangement, c.priced.recompute);
-    const Schedule schedule = c.job.overlap ? overlapped(layer.program) : blocking(layer.program);
+    const Schedule schedule =
+        c.job.overlap ? overlapped(layer.program, c.job.profile.streams) : blocking(layer.program);
     const Timeline timeline = time(layer.program, schedule, ClusterCost(c.job.cluster));
     write_file(timeline_, chrome_trace(layer.program, timeline));
     console.note(

@@ -15,6 +15,13 @@ constexpr Buffers deepspeed_buffers{1'000'000'000 + 50'000'000, 500'000'000, 3,
                                     GradientBuffers::shards};
 constexpr Buffers megatron_buffers{0, 0, 0, GradientBuffers::all};
 
+// torch.distributed without async_op: kernels wait.  DeepSpeed-Ulysses sends so (deepspeed/sequence/layer.py,
+// single_all_to_all); its overlap_comm is on by default for ZeRO-3 only (runtime/zero/config.py), Megatron-LM's
+// overlap_grad_reduce for none (core/distributed/distributed_data_parallel_config.py).
+constexpr Streams blocks_activations{.activations = false};
+// torch's DistributedDataParallel and FSDP reduce as gradients come (pytorch.org, "Fully Sharded Data Parallel").
+constexpr Streams sums_early{.last_sums = true};
+
 constexpr Kernels flash2() {
   Kernels k;
   k.attention = AttentionKernel::flash2;
@@ -53,7 +60,8 @@ constexpr std::array all{
                       "use_multi_rank_bucket_allreduce",
             .all_reduce_gradients = true,
             .kernels = flash2(),
-            .buffers = deepspeed_buffers},
+            .buffers = deepspeed_buffers,
+            .streams = blocks_activations},
     Profile{.name = "megatron",
             .sentence =
                 "the distributed optimizer reduce-scatters gradients in f32; its buffers are f32 "
@@ -66,31 +74,36 @@ constexpr std::array all{
     Profile{.name = "fsdp2",
             .sentence = "gradients are reduce-scattered in their own type",
             .source = "pytorch.org, fully_shard, MixedPrecisionPolicy.reduce_dtype",
-            .kernels = flash2()},
+            .kernels = flash2(),
+            .streams = sums_early},
     Profile{.name = "hf-deepspeed",
             .sentence = "Hugging Face layers in eager mode under DeepSpeed",
             .source = "github.com/huggingface/transformers v4.51.3, models/llama/modeling_llama.py",
             .all_reduce_gradients = true,
             .kernels = transformers(),
-            .buffers = deepspeed_buffers},
+            .buffers = deepspeed_buffers,
+            .streams = blocks_activations},
     Profile{
         .name = "hf-liger-deepspeed",
         .sentence = "Hugging Face layers with Liger kernels and FlashAttention 3 under DeepSpeed",
         .source = "github.com/linkedin/Liger-Kernel v0.6.1, ops/rms_norm.py, ops/swiglu.py",
         .all_reduce_gradients = true,
         .kernels = liger(AttentionKernel::flash3, 0),
-        .buffers = deepspeed_buffers},
+        .buffers = deepspeed_buffers,
+        .streams = blocks_activations},
     Profile{.name = "hf-liger-0.5-deepspeed",
             .sentence = "the same with FlashAttention 2 and Liger before 0.6.1, whose norms index "
                         "with 32 bits",
             .source = "github.com/linkedin/Liger-Kernel issue 803 and pull request 804",
             .all_reduce_gradients = true,
             .kernels = liger(AttentionKernel::flash2, (std::int64_t{1} << 31) - 1),
-            .buffers = deepspeed_buffers},
+            .buffers = deepspeed_buffers,
+            .streams = blocks_activations},
     Profile{.name = "hf-fsdp1",
             .sentence = "Hugging Face layers in eager mode, packed projections, FSDP",
             .source = "github.com/feifeibear/Odysseus-Transformer, train.py, decoder/",
-            .kernels = odysseus()}};
+            .kernels = odysseus(),
+            .streams = blocks_activations}};
 
 }  // namespace
 

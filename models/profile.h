@@ -26,6 +26,17 @@ struct Buffers {
   GradientBuffers gradients = GradientBuffers::none;
 };
 
+/// What an implementation runs beside kernels; the rest blocks.
+struct Streams {
+  bool activations =
+      true;  ///< collectives of activations and cotangents, until something needs their result
+  bool hops = true;       ///< sends of ring attention, behind the block before
+  bool weights = true;    ///< gathered one ahead of their use
+  bool gradients = true;  ///< scattered or summed while the backward goes on
+  /// What is summed once a step begins with the last micro-batch's backward, layer by layer.
+  bool last_sums = false;
+};
+
 struct Profile {
   std::string_view name, sentence, source;
   /// Gradients are summed whole before a rank takes its part: under ZeRO-1 once a step, under ZeRO-2 every micro-batch.
@@ -34,6 +45,7 @@ struct Profile {
   std::optional<DType> reduction = {};
   Kernels kernels = {};
   Buffers buffers = {};
+  Streams streams = {};
 };
 /// reference (every sum straight to where it is wanted, fused kernels), deepspeed, megatron, fsdp2 and more.
 std::span<const Profile> profiles();

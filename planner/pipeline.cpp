@@ -234,7 +234,7 @@ std::vector<StepTime> times_of(const Job& job, const Stages& stages, const Clust
     const bool as_before = k > 1 && k < pieces - 1;
     times.push_back(
         as_before ? times.back()
-                  : step_time(step.micro, step.update, {job.micro_batches, job.overlap}, cost));
+                  : step_time(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams}, cost));
   }
   return times;
 }

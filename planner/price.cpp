@@ -129,7 +129,7 @@ PricedStrategy price(const Job& job, const std::string& strategy, const Mesh& me
   const StepPrograms step = step_of(job, p.arrangement, recompute);
   p.step = job.micro_batches * count(step.micro.program) + count(step.update.program);
   p.need = need_of(job, step);
-  p.time = step_time(step.micro, step.update, {job.micro_batches, job.overlap},
+  p.time = step_time(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams},
                      ClusterCost(job.cluster));
   return p;
 }

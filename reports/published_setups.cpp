@@ -106,6 +106,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   // cef: cross-entropy fusion.  Without it the loss is taken from an f32 copy, in its place (megatron/core,
   // tensor_parallel/cross_entropy.py, calculate_logits_max).
   if (!says(row.notes, "cef")) s.job.profile.kernels.logits = LogitsKernel::wide;
+  s.job.shape.fused_qkv = s.job.shape.k % at_least_one(row.parallelism.tp) == 0;
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
@@ -213,6 +214,8 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   s.job.profile = find_profile("fsdp2");
   s.job.recipe = find_recipe("mixed");
   s.job.levers.bucket_elements = 512 << 20;  // configs/7B_sft.py, reduce_bucket_size
+  s.job.shape.fused_qkv = true;              // internlm/model/modules/multi_head_attention.py, Wqkv
+  s.job.profile.kernels.gate_apart = true;   // internlm/model/modules/mlp.py, w1 and w2
   s.recompute = recompute_of(row, false);
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
@@ -234,6 +237,7 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed");
   s.job.tied = true;
   s.job.shape.rope = false;
+  s.job.shape.fused_qkv = true;
   s.job.levers.bucket_elements = everything;  // a block is one flat parameter
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
   // Images with FlashAttention 2 came on 10 October 2023 (pull request 651), the H100 tables after it; the A100 tables

@@ -18,6 +18,14 @@ bool gathers_weight(const Program& p, const Step& step) {
   return p[step.out[0]].role == Role::weight && traffic_of(p, step).wire == Wire::all_gather;
 }
 
+bool runs_beside(const Program& p, const Step& step, const Streams& streams) {
+  if (std::holds_alternative<Copy>(step.op)) return true;
+  if (std::holds_alternative<Shift>(step.op)) return streams.hops;
+  if (gathers_weight(p, step)) return streams.weights;
+  if (p[step.out[0]].role == Role::weight_gradient) return streams.gradients;
+  return streams.activations;
+}
+
 }  // namespace
 
 Lane lane_of(const Program& p, const Step& step) {
@@ -33,13 +41,17 @@ Schedule blocking(const Program& p) {
   return schedule;
 }
 
-Schedule overlapped(const Program& p) {
+Schedule overlapped(const Program& p, const Streams& streams) {
   Schedule schedule;
   const std::vector<std::int32_t> reader = first_readers(p);
   std::int32_t in_use = -1;   // where the weight gathered before is first used
   std::int32_t fetched = -1;  // the same of what was fetched from the host
   for (std::uint32_t i = 0; i < p.steps().size(); ++i) {
     const Step& step = p.steps()[i];
+    if (!runs_beside(p, step, streams)) {
+      schedule.push_back({i, 0});
+      continue;
+    }
     Slot slot{i, lane_of(p, step), -1, std::holds_alternative<Shift>(step.op)};
     if (gathers_weight(p, step)) {
       if (in_use < static_cast<std::int32_t>(i)) slot.after_begin = in_use;

@@ -1,6 +1,7 @@
 // sim/schedule.h -- when and on which lane steps are issued: what may change time, never values or bytes.
 #pragma once
 
+#include "models/profile.h"
 #include "sim/timeline.h"
 
 #include <cstdint>
@@ -26,7 +27,8 @@ Schedule blocking(const Program&);
 
 /// One lane for each mesh axis beside the computing one.  A ring hop runs behind the attention issued after it,
 /// gradients are scattered behind the next product; a weight is gathered, and
-/// a checkpoint fetched from the host, while its predecessor is used, one ahead.
-Schedule overlapped(const Program&);
+/// a checkpoint fetched from the host, while its predecessor is used, one ahead.  What the streams leave out blocks;
+/// copies to and from the host never do.
+Schedule overlapped(const Program&, const Streams& = {});
 
 }  // namespace ithaca

@@ -5,6 +5,7 @@
 // takes the time by which it prolonged the one before.  Where nothing is left out nothing is added.
 #pragma once
 
+#include "models/profile.h"
 #include "models/step.h"
 #include "models/update.h"
 #include "sim/cost.h"
@@ -35,13 +36,15 @@ StepMemory step_memory(const MicroBatch&, const Update&);
 struct StepTime {
   double micro_batch_s = 0, update_s = 0;
   double forward_s = 0, backward_s = 0;  ///< of a micro-batch: until its backward begins, and after
-  double step_s = 0;                     ///< micro_batches micro_batch_s + update_s
+  double hidden_s = 0;                   ///< of the update: sums that ran behind the last backward
+  double step_s = 0;                     ///< micro_batches micro_batch_s + update_s - hidden_s
   double compute_s = 0;                  ///< of the step
   double exposed_comm_s = 0;             ///< step_s less compute_s
 };
 struct StepPlan {
   std::int64_t micro_batches = 1;
   bool overlap = true;
+  Streams streams = {};
 };
 StepTime step_time(const MicroBatch&, const Update&, const StepPlan&, const CostModel&);
 

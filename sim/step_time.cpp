@@ -50,6 +50,13 @@ std::vector<Delay> delays_of(const std::vector<Copy>& copies) {
   return delays;
 }
 
+/// A step's end with the layers left out put back.
+double delayed(const std::vector<Delay>& delays, std::uint32_t step, double end_s) {
+  for (const Delay& delay : delays)
+    if (step >= delay.step) end_s += delay.seconds;
+  return end_s;
+}
+
 /// The first step of the backward, or the number of steps.
 std::uint32_t backward_begin(const Program& p) {
   const auto it = std::ranges::find_if(p.steps(), [](const Step& s) {
@@ -64,10 +71,7 @@ double end_s(const Program& p, const Timeline& timeline, std::size_t limit) {
   double last = 0;
   for (const Span& span : timeline.spans) {
     if (span.step >= limit) continue;
-    double end = span.end_s;
-    for (const Delay& delay : delays)
-      if (span.step >= delay.step) end += delay.seconds;
-    last = std::max(last, end);
+    last = std::max(last, delayed(delays, span.step, span.end_s));
   }
   return last;
 }
@@ -84,12 +88,51 @@ double compute_s(const Program& p, const Timeline& timeline) {
   return std::ranges::max(busy);
 }
 
+/// A sum of gradients, and when they are there.
+struct Sum {
+  double ready_s, seconds, leaves;
+};
+
+/// When each of the equal layers a copy stands for has its gradients, the last one first.
+std::vector<double> ready_s(const std::vector<Copy>& copies, std::size_t layer) {
+  const Copy& copy = copies[layer];
+  const double last_s = delayed(delays_of(copies), copy.backward.step, copy.backward.at_s);
+  const double each_s = copy.times == 1 ? 0 : copy.backward.at_s - copies[layer + 1].backward.at_s;
+  std::vector<double> ready;
+  for (std::int64_t j = 0; j < copy.times; ++j)
+    ready.push_back(last_s - static_cast<double>(j) * each_s);
+  return ready;
+}
+
+/// Of the update, sums that run while the last backward does, less what its kernels lose by it.  The ends' come last.
+double behind_backward_s(const Update& update, const Timeline& timeline,
+                         const std::vector<Copy>& copies, double end_s, const CostModel& cost) {
+  const Program& u = update.program;
+  std::vector<Sum> sums;
+  for (const Span& span : timeline.spans) {
+    const Step& step = u.steps()[span.step];
+    if (span.rank != 0 || step.layer < 0 || u[step.out[0]].role != Role::weight_gradient ||
+        traffic_of(u, step).wire == Wire::none)
+      continue;
+    for (const double ready : ready_s(copies, static_cast<std::size_t>(step.layer)))
+      sums.push_back({ready, span.end_s - span.begin_s, cost.leaves(u, step, 0)});
+  }
+  std::ranges::sort(sums, {}, &Sum::ready_s);
+  double free_s = 0, hidden_s = 0;
+  for (const Sum& sum : sums) {
+    const double begin_s = std::max(free_s, sum.ready_s);
+    free_s = begin_s + sum.seconds;
+    hidden_s += sum.leaves * std::max(0.0, std::min(free_s, end_s) - begin_s);
+  }
+  return hidden_s;
+}
+
 }  // namespace
 
 StepTime step_time(const MicroBatch& micro, const Update& update, const StepPlan& plan,
                    const CostModel& cost) {
   const Program &p = micro.program, &u = update.program;
-  const Timeline one = time(p, plan.overlap ? overlapped(p) : blocking(p), cost);
+  const Timeline one = time(p, plan.overlap ? overlapped(p, plan.streams) : blocking(p), cost);
   StepTime t;
   t.micro_batch_s = end_s(p, one, p.steps().size());
   t.forward_s = end_s(p, one, backward_begin(p));
@@ -99,7 +142,9 @@ StepTime step_time(const MicroBatch& micro, const Update& update, const StepPlan
     if (span.rank == 0)
       t.update_s += static_cast<double>(u.steps()[span.step].times) * (span.end_s - span.begin_s);
   const auto n = static_cast<double>(plan.micro_batches);
-  t.step_s = n * t.micro_batch_s + t.update_s;
+  if (plan.overlap && plan.streams.last_sums)
+    t.hidden_s = behind_backward_s(update, last, copies_of(p, one), t.micro_batch_s, cost);
+  t.step_s = n * t.micro_batch_s + t.update_s - t.hidden_s;
   t.compute_s = n * compute_s(p, one) + (last.spans.empty() ? 0 : compute_s(u, last));
   t.exposed_comm_s = t.step_s - t.compute_s;
   return t;

@@ -1,5 +1,6 @@
 // A step priced with three copies of equal layers is the step with all layers written out: bytes, memory, time.
 #include "models/profile.h"
+#include "sim/bottleneck.h"
 #include "sim/step.h"
 #include "tests/shapes.h"
 
@@ -107,6 +108,46 @@ TEST(Step, HoldsAsAllItsLayersWrittenOut) {
       EXPECT_EQ(std::accumulate(a.by_role.begin(), a.by_role.end(), std::int64_t{0}), a.peak_bytes);
       EXPECT_GE(a.peak_bytes, memory(all.micro.program).peak_bytes) << what;
     }
+}
+
+double sum_s(const std::vector<Cause>& all) {
+  double sum = 0;
+  for (const Cause& cause : all) sum += cause.seconds;
+  return sum;
+}
+
+TEST(Step, SpendsItsTimeOnItsCauses) {
+  const ClusterCost cost(cluster());
+  for (const Case& c : all_cases())
+    for (const auto& [name, options] : variants())
+      for (const bool overlap : {false, true}) {
+        const Step two = step_of(c, options, false), all = step_of(c, options, true);
+        const StepPlan plan{3, overlap, {.last_sums = true}};
+        const std::string what =
+            fmt::format("{} on {}, {}, {}", c.expression, c.mesh, name, overlap);
+        const double step_s = step_time(all.micro, all.update, plan, cost).step_s;
+        EXPECT_NEAR(sum_s(causes(all.micro, all.update, plan, cost)), step_s, 1e-9 * step_s)
+            << what;
+        EXPECT_NEAR(sum_s(causes(two.micro, two.update, plan, cost)), step_s, 0.05 * step_s)
+            << what;
+      }
+}
+
+TEST(Step, HidesSumsOfGradientsBehindItsLastBackward) {
+  const ClusterCost cost(cluster());
+  int hidden = 0;
+  for (const Case& c : all_cases()) {
+    const Step two = step_of(c, {}, false), all = step_of(c, {}, true);
+    const StepTime late = step_time(two.micro, two.update, {3, true}, cost),
+                   early = step_time(two.micro, two.update, {3, true, {.last_sums = true}}, cost),
+                   whole = step_time(all.micro, all.update, {3, true, {.last_sums = true}}, cost);
+    EXPECT_EQ(late.hidden_s, 0) << c.expression;
+    EXPECT_LE(early.hidden_s, early.update_s) << c.expression;
+    EXPECT_NEAR(early.step_s, late.step_s - early.hidden_s, 1e-12) << c.expression;
+    EXPECT_NEAR(early.hidden_s, whole.hidden_s, 0.03 * whole.step_s) << c.expression;
+    hidden += early.hidden_s > 0 ? 1 : 0;
+  }
+  EXPECT_GT(hidden, 0);
 }
 
 TEST(Step, TakesAsLongAsAllItsLayersWrittenOut) {

@@ -1,6 +1,7 @@
 // Timelines of small programs whose spans one can write down.
 #include "sim/time.h"
 
+#include "sim/bottleneck.h"
 #include "tests/shapes.h"
 
 #include <gtest/gtest.h>
@@ -281,6 +282,43 @@ TEST(ClusterCost, OfAnExchangeIsThatOfTheRankWithMostPeersOutside) {
   b.output(b.move(b.input("x", t, Role::activation), Layout{{DimName::d, {{0}}}}));
   const Program p = std::move(b).build();
   EXPECT_DOUBLE_EQ(ClusterCost(cluster).seconds(p, p.steps()[0], 0), 1 + 2 + 4 * 2 / 10.0);
+}
+
+TEST(Causes, OfAMomentWithoutAKernelAreTheTransferItWaitsFor) {
+  Builder b{parse_mesh("t=2")};
+  const ValueId x = b.input("x", tokens(true), Role::activation),
+                z = b.input("z", tokens(), Role::activation);
+  const ValueId gathered = b.move(x, tokens());
+  const ValueId twice = b.add("twice", z, z);
+  b.output(b.add("sum", gathered, twice));
+  const Program p = std::move(b).build();
+  const std::vector<Cause> all = causes(p, time(p, overlapped(p), HalfSpeed(1)));
+  ASSERT_EQ(all.size(), 3U);  // 2 s of kernels at full speed, 1 s lost, 1 s waited
+  EXPECT_EQ(all[0].name, "other kernels");
+  EXPECT_EQ(all[0].seconds, 2);
+  EXPECT_EQ(all[1].name, "slowed by transfers");
+  EXPECT_EQ(all[1].seconds, 1);
+  EXPECT_FALSE(all[1].waits);
+  EXPECT_EQ(all[2].name, "all_gather of activations");
+  EXPECT_EQ(all[2].seconds, 1);
+  EXPECT_TRUE(all[2].waits);
+}
+
+TEST(Causes, OfRanksThatDifferAddUpToo) {
+  const Program p = layer_of("ring_zero3", 4, small_shape()).program;
+  const Timeline t = time(p, overlapped(p), SlowRank());
+  double sum_s = 0;
+  for (const Cause& cause : causes(p, t)) sum_s += cause.seconds;
+  EXPECT_DOUBLE_EQ(sum_s, t.end_s);
+}
+
+TEST(Streams, ThatAreLeftOutBlock) {
+  const Program p = two_gathers_and_an_add();
+  EXPECT_EQ(time(p, overlapped(p, {.activations = false}), ByHand()).end_s, 3 + 3 + 1);
+  const Program w = three_weights();
+  const double ahead_s = time(w, overlapped(w), ByHand()).end_s;
+  EXPECT_EQ(time(w, overlapped(w, {.weights = false}), ByHand()).end_s, 3 * (3 + 1));
+  EXPECT_LT(ahead_s, 3 * (3 + 1));
 }
 
 }  // namespace

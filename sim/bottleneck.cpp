@@ -1,0 +1,142 @@
+#include "sim/bottleneck.h"
+
+#include "sim/schedule.h"
+#include "sim/time.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ithaca {
+namespace {
+
+const char* plural_of(Role role) {
+  switch (role) {
+    case Role::activation:
+      return "activations";
+    case Role::weight:
+      return "weights";
+    case Role::gradient:
+      return "cotangents";
+    case Role::weight_gradient:
+      return "gradients";
+  }
+  return "";
+}
+
+std::string name_of_work(const Program& p, const Step& step) {
+  if (const auto* const copy = std::get_if<Copy>(&step.op))
+    return copy->to_host ? "copies to the host" : "copies from the host";
+  if (const Wire wire = traffic_of(p, step).wire; wire != Wire::none)
+    return fmt::format("{} of {}", name_of(wire), plural_of(p[step.out[0]].role));
+  if (std::holds_alternative<Einsum>(step.op)) return "matrix products";
+  if (std::holds_alternative<Attend>(step.op) || std::holds_alternative<AttendGrad>(step.op))
+    return "attention";
+  return "other kernels";
+}
+
+bool transfers(const Program& p, const Step& step) {
+  return std::holds_alternative<Copy>(step.op) || traffic_of(p, step).wire != Wire::none;
+}
+
+class Ledger {
+ public:
+  void add(const std::string& name, double seconds, bool waits) {
+    if (seconds == 0) return;
+    const auto it = std::ranges::find(all_, name, &Cause::name);
+    if (it == all_.end())
+      all_.push_back({name, seconds, waits});
+    else
+      it->seconds += seconds;
+  }
+  std::vector<Cause> sorted() && {
+    std::ranges::stable_sort(all_, std::greater<>(), &Cause::seconds);
+    return std::move(all_);
+  }
+
+ private:
+  std::vector<Cause> all_;
+};
+
+/// The spans of one rank, by their begin.
+std::vector<Span> spans_of(const Timeline& timeline, int rank) {
+  std::vector<Span> spans;
+  std::ranges::copy_if(timeline.spans, std::back_inserter(spans),
+                       [&](const Span& span) { return span.rank == rank; });
+  std::ranges::stable_sort(spans, {}, &Span::begin_s);
+  return spans;
+}
+
+/// Of the rank that is done last.
+int last_rank(const Timeline& timeline) {
+  const auto it = std::ranges::max_element(timeline.spans, {}, &Span::end_s);
+  return it == timeline.spans.end() ? 0 : it->rank;
+}
+
+class Lane0 {
+ public:
+  Lane0(const Program& p, const Timeline& timeline, Ledger& into)
+      : p_(p), into_(into), spans_(spans_of(timeline, last_rank(timeline))) {}
+
+  void read() {
+    for (const Span& span : spans_) {
+      if (span.lane != 0) continue;
+      wait(span.begin_s, times(span));
+      const Step& step = p_.steps()[span.step];
+      const bool transfer = transfers(p_, step);
+      const double seconds = span.end_s - span.begin_s - span.slowed_s;
+      into_.add(name_of_work(p_, step), times(span) * seconds, transfer);
+      into_.add("slowed by transfers", times(span) * span.slowed_s, false);
+      free_s_ = span.end_s;
+    }
+    for (const Span& span : spans_)
+      if (span.end_s > free_s_) wait(span.end_s, times(span));
+  }
+
+ private:
+  double times(const Span& span) const { return static_cast<double>(p_.steps()[span.step].times); }
+
+  /// From when the lane was free until then, for the transfer that ended last.
+  void wait(double until_s, double times) {
+    if (until_s <= free_s_) return;
+    const Span* last = nullptr;
+    for (const Span& span : spans_)
+      if (span.lane != 0 && span.end_s <= until_s && span.end_s > free_s_ &&
+          (last == nullptr || span.end_s > last->end_s))
+        last = &span;
+    const double begin_s = last == nullptr ? until_s : std::max(free_s_, last->begin_s);
+    into_.add("late ranks", times * (begin_s - free_s_), true);
+    if (last != nullptr)
+      into_.add(name_of_work(p_, p_.steps()[last->step]), times * (until_s - begin_s), true);
+    free_s_ = until_s;
+  }
+
+  const Program& p_;
+  Ledger& into_;
+  std::vector<Span> spans_;
+  double free_s_ = 0;
+};
+
+}  // namespace
+
+std::vector<Cause> causes(const Program& p, const Timeline& timeline) {
+  Ledger ledger;
+  Lane0(p, timeline, ledger).read();
+  return std::move(ledger).sorted();
+}
+
+std::vector<Cause> causes(const MicroBatch& micro, const Update& update, const StepPlan& plan,
+                          const CostModel& cost) {
+  const Program &p = micro.program, &u = update.program;
+  Ledger ledger;
+  const Timeline one = time(p, plan.overlap ? overlapped(p, plan.streams) : blocking(p), cost);
+  for (const Cause& cause : causes(p, one))
+    ledger.add(cause.name, static_cast<double>(plan.micro_batches) * cause.seconds, cause.waits);
+  if (!u.steps().empty())
+    for (const Cause& cause : causes(u, time(u, blocking(u), cost)))
+      ledger.add(cause.waits ? cause.name : "update", cause.seconds, cause.waits);
+  const double hidden_s = step_time(micro, update, plan, cost).hidden_s;
+  ledger.add("sums behind the last backward", -hidden_s, true);
+  return std::move(ledger).sorted();
+}
+
+}  // namespace ithaca

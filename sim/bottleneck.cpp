@@ -135,7 +135,7 @@ std::vector<Cause> causes(const MicroBatch& micro, const Update& update, const S
     for (const Cause& cause : causes(u, time(u, blocking(u), cost)))
       ledger.add(cause.waits ? cause.name : "update", cause.seconds, cause.waits);
   const double hidden_s = step_time(micro, update, plan, cost).hidden_s;
-  ledger.add("sums behind the last backward", -hidden_s, true);
+  ledger.add("hidden behind the last backward", -hidden_s, false);
   return std::move(ledger).sorted();
 }
 

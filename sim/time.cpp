@@ -30,8 +30,9 @@ class Simulation {
 
   Timeline run() && {
     for (std::size_t who = 0; who < ranks_.size(); ++who) begin_what_can(who);
-    for (; !ends_.empty(); ends_.pop()) {
+    while (!ends_.empty()) {
       const End end = ends_.top();
+      ends_.pop();
       const auto& running = ranks_[end.who].running[end.lane];
       if (!running || running->version != end.version) continue;
       now_s_ = end.at_s;

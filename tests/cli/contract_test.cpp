@@ -95,6 +95,13 @@ TEST(Cost, JsonHasTheContractsKeys) {
   for (const char* const key :
        {"step_s", "compute_s", "exposed_comm_s", "micro_batch_s", "update_s"})
     EXPECT_TRUE(json.at("time").at(key).is_number()) << key;
+  double causes_s = 0;
+  for (const Json& cause : json.at("time").at("causes")) {
+    EXPECT_TRUE(cause.at("what").is_string() && cause.at("exposed").is_boolean());
+    causes_s += cause.at("s").get<double>();
+  }
+  const double step_s = json.at("time").at("step_s").get<double>();
+  EXPECT_NEAR(causes_s, step_s, 0.05 * step_s);
 }
 
 TEST(Cost, JsonOfAPipelineHasEveryStage) {

@@ -119,15 +119,21 @@ TEST_F(RunVerb, ATimelineIsAChromeTrace) {
                              file("trace.json"));
   ASSERT_EQ(ran.code, 0) << ran.err;
   const Json trace = Json::parse(std::ifstream(file("trace.json")));
-  int spans = 0;
+  int spans = 0, critical = 0, held = 0;
   for (const Json& e : trace.at("traceEvents")) {
-    EXPECT_TRUE(e.at("pid").is_number_integer() && e.at("tid").is_number_integer());
+    EXPECT_TRUE(e.at("pid").is_number_integer());
+    held += e.at("ph") == "C" && e.at("args").at("weights").get<std::int64_t>() > 0 ? 1 : 0;
     if (e.at("ph") != "X") continue;
+    EXPECT_TRUE(e.at("tid").is_number_integer());
+    critical += e.at("args").at("critical").get<bool>() ? 1 : 0;
     EXPECT_GE(e.at("dur").get<double>(), 0);
     EXPECT_TRUE(e.at("ts").is_number());
     ++spans;
   }
   EXPECT_GT(spans, 20);
+  EXPECT_GT(critical, 10);
+  EXPECT_LT(critical, spans);
+  EXPECT_GT(held, 10);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "sim/time.h"
 
 #include "sim/bottleneck.h"
+#include "sim/critical_path.h"
 #include "tests/shapes.h"
 
 #include <gtest/gtest.h>
@@ -310,6 +311,27 @@ TEST(Causes, OfRanksThatDifferAddUpToo) {
   double sum_s = 0;
   for (const Cause& cause : causes(p, t)) sum_s += cause.seconds;
   EXPECT_DOUBLE_EQ(sum_s, t.end_s);
+}
+
+/// All of a timeline's time, without gaps.
+TEST(CriticalPath, LeadsFromTheBeginToTheEnd) {
+  for (const char* const strategy : {"ring_zero3", "ring_zigzag_zero3", "ulysses_zero3"}) {
+    const Program p = layer_of(strategy, 4, small_shape()).program;
+    const Timeline t = time(p, overlapped(p), SlowRank());
+    double at_s = 0;
+    for (const std::size_t i : critical_path(p, t)) {
+      EXPECT_EQ(t.spans[i].begin_s, at_s) << strategy;
+      at_s = t.spans[i].end_s;
+    }
+    EXPECT_EQ(at_s, t.end_s) << strategy;
+  }
+}
+
+TEST(CriticalPath, LeavesOutWhatOthersWaitLongerThan) {
+  const Program p = two_gathers_and_an_add();
+  EXPECT_EQ(critical_path(p, time(p, overlapped(p), ByHand())),
+            (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_TRUE(critical_path(p, {}).empty());
 }
 
 TEST(Streams, ThatAreLeftOutBlock) {

@@ -234,7 +234,8 @@ class CostVerb : public Verb {
       throw InputError("--strategy", "expected an expression such as ulysses_zero3, got nothing");
     const Recompute recompute = recomputes(o_);
     take_default(o_.cluster, "dgx-a100-80g", "--cluster", console);
-    const Pipeline pipeline = pipeline_.empty() ? Pipeline{} : parse_pipeline(pipeline_);
+    const Pipeline pipeline =
+        app_->count("--pipeline") == 0 ? Pipeline{} : parse_pipeline(pipeline_);
     Mesh mesh;
     if (!o_.mesh.empty()) mesh = mesh_for(pipeline.stages);
     Job job = job_of(o_, console);

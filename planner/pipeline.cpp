@@ -232,9 +232,10 @@ std::vector<StepTime> times_of(const Job& job, const Stages& stages, const Clust
   for (int k = 0; k < pieces; ++k) {
     const StepPrograms& step = stages.piece(k).programs;
     const bool as_before = k > 1 && k < pieces - 1;
-    times.push_back(
-        as_before ? times.back()
-                  : step_time(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams}, cost));
+    times.push_back(as_before
+                        ? times.back()
+                        : step_time(step.micro, step.update,
+                                    {job.micro_batches, job.overlap, job.profile.streams}, cost));
   }
   return times;
 }
@@ -259,12 +260,16 @@ StepTime stage_time(const PipelineShape& n, const std::vector<StepTime>& times, 
   return sum;
 }
 
+/// Of the stage with the slowest micro-batch; the update is over when the slowest of all stages is.
 StepTime slowest(const PipelineShape& n, const std::vector<StepTime>& times) {
   StepTime most = stage_time(n, times, 0);
-  for (int s = 1; s < n.stages; ++s)
-    if (const StepTime t = stage_time(n, times, s);
-        t.micro_batch_s + t.update_s > most.micro_batch_s + most.update_s)
-      most = t;
+  double update_s = most.update_s;
+  for (int s = 1; s < n.stages; ++s) {
+    const StepTime t = stage_time(n, times, s);
+    update_s = std::max(update_s, t.update_s);
+    if (t.micro_batch_s > most.micro_batch_s) most = t;
+  }
+  most.update_s = update_s;
   return most;
 }
 

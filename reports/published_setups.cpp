@@ -215,8 +215,12 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed");
   s.job.levers.bucket_elements = 512 << 20;  // configs/7B_sft.py, reduce_bucket_size
   s.job.shape.fused_qkv = true;              // internlm/model/modules/multi_head_attention.py, Wqkv
-  s.job.profile.kernels.gate_apart = true;   // internlm/model/modules/mlp.py, w1 and w2
+  // internlm/model/modules/mlp.py: w1 and w3 apart, multiple_of.
+  s.job.profile.kernels.gate_apart = true;
+  s.job.shape.i = (s.job.shape.i + 255) / 256 * 256;
   s.recompute = recompute_of(row, false);
+  // Norms are checkpointed where layers are not: modeling_internlm.py, dropout_selective_checkpoint.
+  s.recompute.norm = !s.recompute.full;
   const PublishedParallelism& p = row.parallelism;
   Degrees d;
   d.tp = at_least_one(p.tp);

@@ -48,5 +48,15 @@ TEST(CliErrors, AMessageStaysOneLineWhateverWasTyped) {
   EXPECT_TRUE(one_line_only(ran.err)) << ran.err;
 }
 
+TEST(CliErrors, AnEmptyPipelineIsNotOneOfOneStage) {
+  const Ran ran =
+      ithaca_cli(std::vector<std::string>{"cost", "-L", "256", "-d", "512", "-i", "1024",
+                                          "--strategy", "tp_sp", "-N", "4", "--pipeline", ""});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_TRUE(one_line_only(ran.err)) << ran.err;
+  EXPECT_NE(ran.err.find("--pipeline"), std::string::npos) << ran.err;
+}
+
 }  // namespace
 }  // namespace ithaca

@@ -83,6 +83,9 @@ void refuse(const PublishedRow& row) {
         "activations of unfused attention with dropout, which no kernels of ours keep"};
   if (row.model.moe || row.parallelism.ep > 1) throw CannotModel{"mixture of experts"};
   if (says(row.dtype, "fp8")) throw CannotModel{"FP8"};
+  if (says(row.dtype, "fp4")) throw CannotModel{"FP4"};
+  if (row.dtype.empty() && says(row.framework, "Megatron-Bridge"))
+    throw CannotModel{"the dtype is not stated"};
   if (row.gpus == 0) throw CannotModel{"the number of GPUs is not stated"};
 }
 

@@ -133,6 +133,27 @@ TEST(Step, SpendsItsTimeOnItsCauses) {
       }
 }
 
+/// Transfers leave kernels a tenth of their speed.
+class Crowded : public ClusterCost {
+ public:
+  using ClusterCost::ClusterCost;
+  double leaves(const Program&, const ithaca::Step&, int) const override { return 0.1; }
+};
+
+TEST(Step, HidesOnlyWhatSumsLeaveOfTheBackwardTheyRunBeside) {
+  const StepPlan plan{1, true, {.last_sums = true}};
+  const Step s = step_of({"data_ddp", "p=4"}, {}, false);
+  class Apart : public ClusterCost {
+   public:
+    using ClusterCost::ClusterCost;
+    double leaves(const Program&, const ithaca::Step&, int) const override { return 1; }
+  };
+  const double apart_s = step_time(s.micro, s.update, plan, Apart(cluster())).hidden_s,
+               crowded_s = step_time(s.micro, s.update, plan, Crowded(cluster())).hidden_s;
+  EXPECT_GT(apart_s, 0);
+  EXPECT_NEAR(crowded_s, 0.1 * apart_s, 1e-12);
+}
+
 TEST(Step, HidesSumsOfGradientsBehindItsLastBackward) {
   const ClusterCost cost(cluster());
   int hidden = 0;

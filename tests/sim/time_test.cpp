@@ -124,6 +124,22 @@ TEST(Contention, OfAnH100IsThatOfNcclsBlocksAndBytes) {
   EXPECT_GT(left_beside(1 << 10).first, 0.9);  // one block, no bandwidth
 }
 
+/// A gather over each axis, both beside a kernel that needs neither.
+TEST(Contention, OfTwoTransfersLeavesTheProductOfWhatEachLeaves) {
+  Builder b{parse_mesh("r=2,t=2")};
+  Type x = tokens(), y = tokens();
+  x.dims[0].over = {{{0}}};
+  y.dims[0].over = {{{1}}};
+  const ValueId z = b.input("z", tokens(), Role::activation);
+  const ValueId one = b.move(b.input("x", x, Role::activation), tokens()),
+                other = b.move(b.input("y", y, Role::activation), tokens());
+  const ValueId twice = b.add("twice", z, z);
+  b.output(b.add("sum", b.add("both", one, other), twice));
+  const Program p = std::move(b).build();
+  const Timeline t = time(p, overlapped(p), HalfSpeed(1));  // 3/4 s of it done in 3 s
+  EXPECT_EQ(t.spans[2].end_s, 3.25);
+}
+
 TEST(Contention, TakesNothingWhereCollectivesBlock) {
   const Program p = two_gathers_and_an_add();
   EXPECT_EQ(time(p, blocking(p), HalfSpeed(1)).end_s, 3 + 3 + 1);
@@ -327,6 +343,21 @@ TEST(CriticalPath, LeadsFromTheBeginToTheEnd) {
   }
 }
 
+/// A kernel that ends when its successor's operand arrives is not what that waited for.
+TEST(CriticalPath, GoesThroughOperandsRatherThanTheLane) {
+  class Alike : public CostModel {
+   public:
+    double seconds(const Program&, const ithaca::Step&, int) const override { return 3; }
+  };
+  Builder b{parse_mesh("t=2")};
+  const ValueId gathered = b.move(b.input("x", tokens(true), Role::activation), tokens()),
+                z = b.input("z", tokens(), Role::activation);
+  b.output(b.add("twice", z, z));
+  b.output(b.add("doubled", gathered, gathered));
+  const Program p = std::move(b).build();
+  EXPECT_EQ(critical_path(p, time(p, overlapped(p), Alike())), (std::vector<std::size_t>{0, 2}));
+}
+
 TEST(CriticalPath, LeavesOutWhatOthersWaitLongerThan) {
   const Program p = two_gathers_and_an_add();
   EXPECT_EQ(critical_path(p, time(p, overlapped(p), ByHand())),
@@ -335,8 +366,13 @@ TEST(CriticalPath, LeavesOutWhatOthersWaitLongerThan) {
 }
 
 TEST(Streams, ThatAreLeftOutBlock) {
-  const Program p = two_gathers_and_an_add();
-  EXPECT_EQ(time(p, overlapped(p, {.activations = false}), ByHand()).end_s, 3 + 3 + 1);
+  Builder b{parse_mesh("t=2")};
+  const ValueId gathered = b.move(b.input("x", tokens(true), Role::activation), tokens()),
+                z = b.input("z", tokens(), Role::activation);
+  b.output(b.add("sum", gathered, b.add("twice", z, z)));
+  const Program p = std::move(b).build();
+  EXPECT_EQ(time(p, overlapped(p), ByHand()).end_s, 3 + 1);
+  EXPECT_EQ(time(p, overlapped(p, {.activations = false}), ByHand()).end_s, 3 + 1 + 1);
   const Program w = three_weights();
   const double ahead_s = time(w, overlapped(w), ByHand()).end_s;
   EXPECT_EQ(time(w, overlapped(w, {.weights = false}), ByHand()).end_s, 3 * (3 + 1));

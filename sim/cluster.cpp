@@ -3,6 +3,7 @@
 #include "models/data_dir.h"
 #include "models/nearest.h"
 #include "models/yaml.h"
+#include "sim/topology/cluster_box.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -161,7 +162,8 @@ Sockets read_sockets(const Yaml& yaml, const Cluster& cluster) {
 
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
-              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets"});
+              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets",
+              "box"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();
@@ -174,6 +176,7 @@ Cluster read_cluster(const Yaml& yaml) {
   read_nics(yaml, cluster);
   if (const auto fabric = yaml.find("fabric")) cluster.fabric = read_fabric(*fabric, cluster);
   if (const auto sockets = yaml.find("sockets")) cluster.sockets = read_sockets(*sockets, cluster);
+  if (const auto box = yaml.find("box")) cluster.box = read_box(*box, cluster);
   if (const auto price = yaml.find("price")) {
     price->allow({"usd_per_node_hour", "source"});
     cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};

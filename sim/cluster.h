@@ -66,6 +66,12 @@ struct Sockets {
   double peer_cost = 1;              ///< what a byte between two GPUs of a socket takes of PCIe
 };
 
+/// An edge of a node drawn in full; what it joins is called "GPU 0", "PCIe switch 1", "leaf 0" ...
+struct BoxEdge {
+  std::string from, to, kind;        ///< kind: nvlink, pcie, socket or network
+  double bandwidth_bytes_per_s = 0;  ///< of each direction
+};
+
 struct Cluster {
   std::string name, source;
   Gpu gpu;
@@ -82,6 +88,7 @@ struct Cluster {
   std::optional<Price> price;
   std::optional<Fabric> fabric;
   std::optional<Sockets> sockets;
+  std::vector<BoxEdge> box;  ///< of a node; empty: drawn from the numbers above
 
   /// GPUs of an island: of a node, or of the nodes that one fast domain joins.
   std::int64_t island_gpus() const;

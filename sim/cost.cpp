@@ -131,12 +131,12 @@ double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
   return 0;
 }
 
-double ClusterCost::nccl_s(const Program& p, const Traffic& t,
-                           const std::vector<int>& group) const {
+double ClusterCost::nccl_s(const Program& p, const Traffic& t, int rank) const {
   if (t.wire == Wire::send_recv)
-    return nccl_->shift_s(p.mesh(), t.axes[0], group, static_cast<double>(t.sent_bytes));
-  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_s(p.mesh(), group, nccl_bytes(t));
-  return nccl_->collective(nccl_collective(t.wire), p.mesh(), group, nccl_bytes(t)).seconds();
+    return nccl_->shift_s(p.mesh(), t.axes[0], rank, static_cast<double>(t.sent_bytes));
+  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_s(p.mesh(), t.axes, rank, nccl_bytes(t));
+  return nccl_->collective(nccl_collective(t.wire), p.mesh(), t.axes, rank, nccl_bytes(t))
+      .seconds();
 }
 
 std::optional<NcclTime> ClusterCost::nccl_time(const Program& p, const Step& step, int rank) const {
@@ -144,14 +144,12 @@ std::optional<NcclTime> ClusterCost::nccl_time(const Program& p, const Step& ste
   const bool chosen =
       t.wire == Wire::all_gather || t.wire == Wire::reduce_scatter || t.wire == Wire::all_reduce;
   if (!nccl_ || !chosen) return std::nullopt;
-  return nccl_->collective(nccl_collective(t.wire), p.mesh(), p.mesh().group(rank, t.axes),
-                           nccl_bytes(t));
+  return nccl_->collective(nccl_collective(t.wire), p.mesh(), t.axes, rank, nccl_bytes(t));
 }
 
 int ClusterCost::channels(const Program& p, const Step& step, const Traffic& t, int rank) const {
-  const std::vector<int> group = p.mesh().group(rank, t.axes);
-  if (t.wire == Wire::send_recv) return nccl_->shift_channels(p.mesh(), group);
-  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_channels(p.mesh(), group);
+  if (t.wire == Wire::send_recv) return nccl_->shift_channels(p.mesh(), t.axes[0], rank);
+  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_channels(p.mesh(), t.axes, rank);
   return nccl_time(p, step, rank)->channels;
 }
 
@@ -179,8 +177,7 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
   const Traffic t = traffic_of(p, step);
   if (t.wire == Wire::none)
     return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernels_.seconds(p, step, rank);
-  const std::vector<int> group = p.mesh().group(rank, t.axes);
-  return nccl_ ? nccl_s(p, t, group) : alpha_beta_s(p, t, group);
+  return nccl_ ? nccl_s(p, t, rank) : alpha_beta_s(p, t, p.mesh().group(rank, t.axes));
 }
 
 }  // namespace ithaca

@@ -58,7 +58,7 @@ class ClusterCost : public CostModel {
   double send_s(int from, int to, double bytes) const;
 
  private:
-  double nccl_s(const Program&, const Traffic&, const std::vector<int>& group) const;
+  double nccl_s(const Program&, const Traffic&, int rank) const;
   int channels(const Program&, const Step&, const Traffic&, int rank) const;
   double leaves_memory(double moved_bytes, double seconds) const;
   double alpha_beta_s(const Program&, const Traffic&, const std::vector<int>& group) const;

@@ -16,9 +16,9 @@ NcclHop slowest_hop(const NcclGroup& group) {
 
 /// The ring shift that nccl-tests calls sendrecv.
 MessageTime shift(const NcclGroup& group, double bytes) {
-  if (group.nodes == 1) return inside_message(group, bytes);
+  if (group.nodes == 1) return inside_message(group, bytes, group.pair_bytes_per_s);
   const MessageTime out = outside_message(group, bytes, group.nic_bytes_per_s);
-  const MessageTime in = inside_message(group, bytes);
+  const MessageTime in = inside_message(group, bytes, group.pair_bytes_per_s);
   return group.nodes < group.ranks && in.seconds() > out.seconds() ? in : out;
 }
 
@@ -133,7 +133,7 @@ NcclMeasurements measurements(const Cluster& cluster, const std::vector<Collecti
       throw InputError(table.place, "nodes",
                        fmt::format("expected {} for {} GPUs of {}, got {}", shape.nodes, table.gpus,
                                    cluster.name, table.nodes));
-    const NcclModel model(nccl_group(cluster, shape, nccl), nccl);
+    const NcclModel model(nccl_group(cluster, ranks, nccl), nccl);
     all.curves.try_emplace({table.collective, shape}, table.points);
     for (const CollectivePoint& point : table.points)
       if (const auto time = model_time(model, table.collective, point.bytes))

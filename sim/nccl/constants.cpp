@@ -13,6 +13,7 @@ namespace {
 constexpr double us = 1e-6, gb = 1e9;
 constexpr std::array algorithms{"tree", "ring", "nvls", "nvls_tree", "pat"};
 constexpr std::array protocols{"ll", "ll128", "simple"};
+constexpr std::array nvlink_names{"sm60", "sm70", "sm80", "sm86", "sm90", "sm100"};
 constexpr std::array architectures{"volta", "ampere", "hopper", "blackwell"};
 
 double at_least_zero(const Yaml& yaml, double unit) {
@@ -79,8 +80,8 @@ void read_bandwidths(const Yaml& yaml, NcclConstants& c) {
   };
   c.speeds_intra_bytes_per_s = speeds("speeds_intra_gb_per_s");
   c.speeds_inter_bytes_per_s = speeds("speeds_inter_gb_per_s");
-  c.nvlink_bytes_per_s = by_name<double>(yaml.at("nvlink_gb_per_s"), architectures,
-                                         [](const Yaml& y) { return y.positive() * gb; });
+  c.nvlink_by_sm_bytes_per_s = by_name<double>(yaml.at("nvlink_gb_per_s"), nvlink_names,
+                                               [](const Yaml& y) { return y.positive() * gb; });
 }
 
 NcclConstants read_constants(const Yaml& yaml) {
@@ -116,6 +117,16 @@ double NcclConstants::base_s(NcclAlgorithm a, NcclProtocol p) const {
 double NcclConstants::hop_s(NcclHop hop, NcclAlgorithm a, NcclProtocol p) const {
   return hop_latency_s[static_cast<std::size_t>(hop)][static_cast<std::size_t>(a)]
                       [static_cast<std::size_t>(p)];
+}
+
+double NcclConstants::nvlink_bytes_per_s(int sm) const {
+  const std::size_t row = sm >= 100  ? 5
+                          : sm >= 90 ? 4
+                          : sm == 86 ? 3
+                          : sm >= 80 ? 2
+                          : sm >= 70 ? 1
+                                     : 0;
+  return nvlink_by_sm_bytes_per_s[row];
 }
 
 NcclArch nccl_arch(int compute_capability) {

@@ -36,10 +36,12 @@ struct NcclConstants {
   ByArch nvls_efficiency{};
   std::array<std::array<double, 23>, 3> tree_correction{};  ///< by protocol; of 64 B, 128 B ...
   Speeds speeds_intra_bytes_per_s, speeds_inter_bytes_per_s;
-  ByArch nvlink_bytes_per_s{};  ///< of one link
+  std::array<double, 6> nvlink_by_sm_bytes_per_s{};  ///< of one link; sm60, 70, 80, 86, 90, 100
 
   double base_s(NcclAlgorithm, NcclProtocol) const;
   double hop_s(NcclHop, NcclAlgorithm, NcclProtocol) const;
+  /// Of one link of a GPU of this compute capability (80, 90 ...).
+  double nvlink_bytes_per_s(int compute_capability) const;
 };
 
 /// The row of the tables that a GPU of this compute capability (80, 90 ...) takes.

@@ -1,24 +1,61 @@
 #include "sim/nccl/cost.h"
 
 #include "sim/nccl/messages.h"
+#include "sim/topology/beside.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace ithaca {
 
+/// A group of a mesh.
+struct NcclCost::Known {
+  const NcclModel* model;
+  GroupShape shape;
+  std::optional<ShiftRate> shift;
+};
+
+struct NcclCost::Memory {
+  /// Extents, axes, and the group's position on the other axes.
+  using Key = std::tuple<std::vector<int>, AxisList, int>;
+  std::mutex mutex;
+  std::optional<Topology> topology;  ///< drawn when first needed
+  std::map<GroupPlace, NcclModel> models;
+  std::map<Key, Known> known;
+};
+
 NcclCost::NcclCost(Cluster cluster, NcclMeasurements measured, const NcclConstants& nccl)
-    : cluster_(std::move(cluster)), measured_(std::move(measured)), nccl_(&nccl) {}
+    : cluster_(std::move(cluster)),
+      measured_(std::move(measured)),
+      nccl_(&nccl),
+      memory_(std::make_unique<Memory>()) {}
 
-GroupShape NcclCost::shape(const Mesh& mesh, const std::vector<int>& group) const {
-  return group_shape(cluster_, group, std::min(island_gpus(cluster_), mesh.ranks()));
-}
+NcclCost::~NcclCost() = default;
 
-const NcclModel& NcclCost::model(const GroupShape& shape) const {
-  const std::lock_guard lock(mutex_);
-  const auto it = models_.find(shape);
-  if (it != models_.end()) return it->second;
-  return models_.try_emplace(shape, nccl_group(cluster_, shape, *nccl_), *nccl_).first->second;
+NcclCost::Known& NcclCost::known(const Mesh& mesh, const AxisList& axes, int rank) const {
+  std::vector<int> extents;
+  for (const Mesh::Extent& extent : mesh.extents()) extents.push_back(extent.ranks);
+  const std::lock_guard lock(memory_->mutex);
+  Memory::Key key{std::move(extents), axes, mesh.position(rank, other_axes(mesh, axes))};
+  const auto it = memory_->known.find(key);
+  if (it != memory_->known.end()) return it->second;
+  if (!memory_->topology) memory_->topology = topology_of(cluster_);
+  GroupPlace lies = place_of(*memory_->topology, mesh, axes, rank);
+  auto model = memory_->models.find(lies);
+  if (model == memory_->models.end()) {
+    NcclModel fresh(nccl_group(cluster_, *memory_->topology, lies, *nccl_), *nccl_);
+    model = memory_->models.try_emplace(std::move(lies), std::move(fresh)).first;
+  }
+  const GroupShape shape =
+      group_shape(cluster_, mesh.group(rank, axes), std::min(island_gpus(cluster_), mesh.ranks()));
+  return memory_->known.try_emplace(std::move(key), Known{&model->second, shape, std::nullopt})
+      .first->second;
 }
 
 const MeasuredCurve* NcclCost::curve(const char* collective, const GroupShape& shape) const {
@@ -30,66 +67,51 @@ double NcclCost::seconds(const NcclGroup& group, const MessageTime& time) const 
   return model_time(group, time).seconds(measured_.calibration);
 }
 
-NcclTime NcclCost::collective(NcclCollective coll, const Mesh& mesh, const std::vector<int>& group,
+NcclTime NcclCost::collective(NcclCollective coll, const Mesh& mesh, const AxisList& axes, int rank,
                               double bytes) const {
-  const GroupShape of_group = shape(mesh, group);
-  const NcclModel& model_of_group = model(of_group);
-  NcclTime time = model_of_group.time(coll, bytes);
-  if (const MeasuredCurve* const measured = curve(name_of(coll), of_group)) {
+  const Known& group = known(mesh, axes, rank);
+  NcclTime time = group.model->time(coll, bytes);
+  if (const MeasuredCurve* const measured = curve(name_of(coll), group.shape)) {
     time.latency_s = 0;
     time.transfer_s = measured->seconds(bytes);
     return time;
   }
-  const auto it = measured_.calibration.find(model_time(model_of_group.group(), time).link);
+  const auto it = measured_.calibration.find(model_time(group.model->group(), time).link);
   if (it == measured_.calibration.end()) return time;
   time.latency_s *= it->second.latency;
   time.transfer_s *= it->second.transfer;
   return time;
 }
 
-double NcclCost::all_to_all_s(const Mesh& mesh, const std::vector<int>& group, double bytes) const {
-  const GroupShape of_group = shape(mesh, group);
-  if (const MeasuredCurve* const measured = curve("alltoall", of_group))
+double NcclCost::all_to_all_s(const Mesh& mesh, const AxisList& axes, int rank,
+                              double bytes) const {
+  const Known& group = known(mesh, axes, rank);
+  if (const MeasuredCurve* const measured = curve("alltoall", group.shape))
     return measured->seconds(bytes);
-  const NcclGroup& g = model(of_group).group();
-  return seconds(g, all_to_all(g, bytes, *nccl_));
+  return seconds(group.model->group(), all_to_all(group.model->group(), bytes, *nccl_));
 }
 
-int NcclCost::all_to_all_channels(const Mesh& mesh, const std::vector<int>& group) const {
-  return message_channels(model(shape(mesh, group)).group());
+int NcclCost::all_to_all_channels(const Mesh& mesh, const AxisList& axes, int rank) const {
+  return message_channels(known(mesh, axes, rank).model->group());
 }
 
-int NcclCost::shift_channels(const Mesh& mesh, const std::vector<int>& group) const {
-  return pair_channels(model(shape(mesh, group)).group(), *nccl_);
+int NcclCost::shift_channels(const Mesh& mesh, Axis axis, int rank) const {
+  return pair_channels(known(mesh, {axis}, rank).model->group(), *nccl_);
 }
 
-double NcclCost::nic_bytes_per_s(const Mesh& mesh, Axis axis, int from) const {
-  const int island = island_gpus(cluster_);
-  const int first = from / island * island, last = std::min(first + island, mesh.ranks());
-  int senders = 0;
-  for (int rank = first; rank < last; ++rank)
-    senders += mesh.neighbour(rank, axis, 1) / island != rank / island ? 1 : 0;
-  return cluster_.inter.bandwidth_bytes_per_s * island / senders;
-}
-
-double NcclCost::shift_s(const Mesh& mesh, Axis axis, const std::vector<int>& group,
-                         double bytes) const {
-  const NcclGroup& g = model(shape(mesh, group)).group();
-  const int island = island_gpus(cluster_);
+double NcclCost::shift_s(const Mesh& mesh, Axis axis, int rank, double bytes) const {
+  Known& known_group = known(mesh, {axis}, rank);
+  const std::lock_guard lock(memory_->mutex);
+  if (!known_group.shift) known_group.shift = shift_rate(*memory_->topology, mesh, axis, rank);
+  const ShiftRate& rate = *known_group.shift;
+  const NcclGroup& group = known_group.model->group();
   double slowest = 0;
-  bool inside = false;
-  int last_node = -1;
-  for (const int from : group) {
-    if (mesh.neighbour(from, axis, 1) / island == from / island) {
-      inside = true;
-      continue;
-    }
-    if (from / island == last_node) continue;  // as much as the one before it
-    last_node = from / island;
-    const double nic = std::min(g.nic_bytes_per_s, nic_bytes_per_s(mesh, axis, from));
-    slowest = std::max(slowest, seconds(g, outside_message(g, bytes, nic, *nccl_)));
-  }
-  return inside ? std::max(slowest, seconds(g, inside_message(g, bytes, *nccl_))) : slowest;
+  if (std::isfinite(rate.inside_bytes_per_s))
+    slowest = seconds(group, inside_message(group, bytes, rate.inside_bytes_per_s, *nccl_));
+  if (std::isfinite(rate.leaving_bytes_per_s))
+    slowest = std::max(
+        slowest, seconds(group, outside_message(group, bytes, rate.leaving_bytes_per_s, *nccl_)));
+  return slowest;
 }
 
 }  // namespace ithaca

@@ -29,7 +29,7 @@ double outside_hop_s(const NcclGroup& group, const NcclConstants& nccl) {
 }
 
 double link_rate(const NcclGroup& group, const NcclConstants& nccl) {
-  return nccl.nvlink_bytes_per_s[static_cast<std::size_t>(nccl_arch(group.compute_capability))];
+  return nccl.nvlink_bytes_per_s(group.compute_capability);
 }
 
 /// What `channels` get out of a bandwidth inside a node.
@@ -50,11 +50,12 @@ int pair_channels(const NcclGroup& group, const NcclConstants& nccl) {
   return std::min(message_channels(group), power_of_two(2 * links));
 }
 
-MessageTime inside_message(const NcclGroup& group, double bytes, const NcclConstants& nccl) {
+MessageTime inside_message(const NcclGroup& group, double bytes, double link_bytes_per_s,
+                           const NcclConstants& nccl) {
   const int channels = pair_channels(group, nccl);
   const NcclProtocol p = bytes <= ll_bytes * channels ? NcclProtocol::ll : NcclProtocol::simple;
   return {first_s(group, p, nccl) + inside_hop_s(group, p, nccl),
-          bytes / driven(group, group.pair_bytes_per_s, channels, nccl)};
+          bytes / driven(group, link_bytes_per_s, channels, nccl)};
 }
 
 MessageTime outside_message(const NcclGroup& group, double bytes, double nic_bytes_per_s,
@@ -70,10 +71,10 @@ MessageTime all_to_all(const NcclGroup& group, double bytes, const NcclConstants
   const bool relays = group.inside == NcclHop::nvlink;
   const double passing = relays ? outside * (here - 1) / here : outside;
   const int channels = message_channels(group), each = pair_channels(group, nccl);
-  double transfer_s = 0;
-  if (inside > 0)
-    transfer_s = (inside + passing) / driven(group, group.inside_bytes_per_s, channels, nccl);
-  if (outside > 0) transfer_s = std::max(transfer_s, outside / group.share_bytes_per_s);
+  double transfer_s = std::max(bytes / group.exchange_bytes_per_s,
+                               bytes / (nvlink_payload * group.exchange_nvlink_bytes_per_s));
+  if (relays && inside > 0)
+    transfer_s = std::max(transfer_s, (inside + passing) / (channels * link_rate(group, nccl)));
   const double turns = std::ceil((n - 1) / (messages_at_once * std::max(1, channels / each)));
   const NcclProtocol p =
       group.nodes == 1 && bytes / n <= ll_bytes * each ? NcclProtocol::ll : NcclProtocol::simple;

@@ -24,8 +24,9 @@ struct MessageTime {
 int message_channels(const NcclGroup&);
 int pair_channels(const NcclGroup&, const NcclConstants& = default_nccl());
 
-/// From one GPU to another of its node over the group's links there, while others do the same.
-MessageTime inside_message(const NcclGroup&, double bytes, const NcclConstants& = default_nccl());
+/// From one GPU to another of its node over links that give this message so much.
+MessageTime inside_message(const NcclGroup&, double bytes, double link_bytes_per_s,
+                           const NcclConstants& = default_nccl());
 /// To another node over a NIC that gives this GPU so much.
 MessageTime outside_message(const NcclGroup&, double bytes, double nic_bytes_per_s,
                             const NcclConstants& = default_nccl());

@@ -42,6 +42,10 @@ std::string cluster_text(const Imported& imported) {
     text +=
         fmt::format("sockets:\n  count: {}\n  bandwidth: {}\n  peer_cost: {:.6g}\n",
                     c.sockets->count, rate(c.sockets->bandwidth_bytes_per_s), c.sockets->peer_cost);
+  if (!c.box.empty()) text += "box:  # the machine, edge by edge; bandwidths of one direction\n";
+  for (const BoxEdge& edge : c.box)
+    text += fmt::format("  - {{from: {}, to: {}, kind: {}, bandwidth: {}}}\n", edge.from, edge.to,
+                        edge.kind, rate(edge.bandwidth_bytes_per_s));
   return text;
 }
 

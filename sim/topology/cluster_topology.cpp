@@ -1,3 +1,4 @@
+#include "sim/topology/cluster_box.h"
 #include "sim/topology/topology.h"
 
 #include <algorithm>
@@ -22,9 +23,18 @@ class Drawing {
  private:
   void nvlinks() {
     if (c_.fast_domain_gpus == 1) return;
+    const bool mesh = c_.intra.kind.starts_with("nvlink-mesh");
     for (std::size_t i = 0; i < gpus_.size(); ++i) {
-      if (static_cast<std::int64_t>(i) % c_.fast_domain_gpus == 0)
-        switch_ = add_part(g_, Part::nvswitch);
+      const std::size_t first = i - i % static_cast<std::size_t>(c_.fast_domain_gpus);
+      if (mesh) {
+        for (std::size_t j = first; j < i; ++j)
+          join(g_, gpus_[j], gpus_[i],
+               {Medium::nvlink,
+                c_.intra.bandwidth_bytes_per_s / static_cast<double>(c_.fast_domain_gpus - 1),
+                c_.intra.latency_s});
+        continue;
+      }
+      if (i == first) switch_ = add_part(g_, Part::nvswitch);
       join(g_, gpus_[i], switch_,
            {Medium::nvlink, c_.intra.bandwidth_bytes_per_s, c_.intra.latency_s / 2});
     }
@@ -32,11 +42,15 @@ class Drawing {
 
   /// Sockets, PCIe switches, NICs of a node, with the edges to its GPUs.
   void host(std::int64_t node) {
-    const std::int64_t sockets = c_.sockets ? c_.sockets->count : 1,
-                       switches = std::max(std::min(c_.gpus_per_node, c_.nics_per_node), sockets);
+    const std::int64_t sockets = c_.sockets ? c_.sockets->count : 1;
+    // Where only PCIe joins GPUs, or many share a NIC, each has a port of its socket and the NICs stand beside them.
+    const bool few = c_.nics_per_node * (pcie_link() != nullptr ? 1 : 2) < c_.gpus_per_node;
+    const std::int64_t switches =
+        few ? c_.gpus_per_node : std::max(std::min(c_.gpus_per_node, c_.nics_per_node), sockets);
     std::vector<std::size_t> socket, pcie;
     for (std::int64_t s = 0; s < sockets; ++s)
-      socket.push_back(add_part(g_, Part::socket, c_.sockets ? c_.sockets->peer_cost : 1));
+      socket.push_back(
+          add_part(g_, Part::socket, c_.sockets ? c_.sockets->peer_cost : peer_cost()));
     for (std::size_t s = 1; s < socket.size(); ++s)
       for (std::size_t t = 0; t < s; ++t)
         join(g_, socket[t], socket[s], {Medium::socket, c_.sockets->bandwidth_bytes_per_s});
@@ -50,7 +64,9 @@ class Drawing {
            {Medium::pcie, pcie_rate(), pcie_latency_s() / 2});
     for (std::int64_t i = 0; i < c_.nics_per_node; ++i) {
       nics_.push_back(add_part(g_, Part::nic));
-      join(g_, nics_.back(), pcie[share(i, c_.nics_per_node, switches)],
+      join(g_, nics_.back(),
+           few ? socket[share(i, c_.nics_per_node, sockets)]
+               : pcie[share(i, c_.nics_per_node, switches)],
            {Medium::pcie, std::max(c_.nic_bytes_per_s, pcie_rate())});
     }
   }
@@ -79,6 +95,8 @@ class Drawing {
     if (const Link* const link = pcie_link()) return link->bandwidth_bytes_per_s;
     return c_.gpu.pcie.value_or(Port{0, c_.intra.bandwidth_bytes_per_s}).nccl_bytes_per_s;
   }
+  /// What a byte between two GPUs below one socket takes of PCIe: INTEL_P2P_OVERHEAD, src/graph/topo.h of NCCL 2.28.9.
+  double peer_cost() const { return c_.cpu == HostCpu::intel ? 1.2 : 1; }
   double pcie_latency_s() const {
     const Link* const link = pcie_link();
     return link == nullptr ? 0 : link->latency_s;
@@ -94,7 +112,8 @@ class Drawing {
 
 Topology topology_of(const Cluster& c) {
   const std::int64_t pod = c.fabric ? c.fabric->leaf_gpus / c.island_gpus() : 0;
-  return {Drawing(c).draw(), c.name, pod, c.fabric ? c.fabric->oversubscription : 1};
+  return {c.box.empty() ? Drawing(c).draw() : graph_of(c), c.name, pod,
+          c.fabric ? c.fabric->oversubscription : 1};
 }
 
 Graph whole_graph(const Topology& topology, std::int64_t boxes) {

@@ -2,12 +2,14 @@
 
 #include "models/error.h"
 #include "models/nearest.h"
+#include "sim/topology/cluster_box.h"
 #include "sim/topology/nccl_graph.h"
 #include "sim/topology/topology.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <map>
 
 namespace ithaca {
 namespace {
@@ -92,6 +94,16 @@ void set_sockets(const Graph& box, Cluster& c) {
     c.sockets->peer_cost = std::max(c.sockets->peer_cost, box[socket].peer_cost);
 }
 
+/// A machine without NICs gets one beside its first socket, as slow as NCCL then takes it to be.
+Graph with_nic(Graph box) {
+  if (!all_of(box, Part::nic).empty() || all_of(box, Part::socket).empty()) return box;
+  const std::size_t nic = add_part(box, Part::nic), leaf = add_part(box, Part::leaf);
+  join(box, all_of(box, Part::socket).front(), nic,
+       {Medium::pcie, slowest(box, Medium::pcie, Part::gpu)});
+  join(box, nic, leaf, {Medium::network, unknown_nic_bytes_per_s});
+  return box;
+}
+
 Gpu gpu_of(const ImportRequest& request, const std::string& pci_device) {
   if (request.gpu) return load_gpu(*request.gpu);
   for (const std::string& name : gpu_names())
@@ -106,15 +118,30 @@ Gpu gpu_of(const ImportRequest& request, const std::string& pci_device) {
                                                           in_quotes(pci_device))));
 }
 
-Cluster from_graph(const NcclGraph& graph, const Gpu& gpu) {
+/// Whether some ring takes more from one GPU to the next than a mesh of all of them would have there.  Rings that leave
+/// the machine do not close.
+bool needs_switch(const DumpedGraph& graph, const Gpu& gpu) {
+  const std::size_t n = graph.gpus.size();
+  if (!gpu.nvlink || n < 3) return false;
+  std::map<std::pair<std::int64_t, std::int64_t>, double> taken;
+  for (const std::vector<std::int64_t>& ring : graph.rings)
+    for (std::size_t i = 0; i + (graph.nics.empty() ? 0 : 1) < n; ++i)
+      taken[{ring[i], ring[(i + 1) % n]}] += graph.intra_bytes_per_s;
+  const double pair = gpu.nvlink->nccl_bytes_per_s / static_cast<double>(n - 1);
+  return std::ranges::any_of(taken, [&](const auto& hop) { return hop.second > 1.001 * pair; });
+}
+
+Cluster from_graph(const DumpedGraph& graph, const Gpu& gpu) {
   Cluster c;
   c.gpu = gpu;
   c.gpus_per_node = static_cast<std::int64_t>(graph.gpus.size());
   const bool nvlink = graph.type_intra == "NVL" || graph.type_intra == "NVB";
   c.fast_domain_gpus = nvlink ? c.gpus_per_node : 1;
   const auto channels = static_cast<double>(graph.channels);
-  c.intra = {nvlink ? "nvlink" : "pcie", channels * graph.intra_bytes_per_s,
-             nvlink ? nvlink_s : pcie_s, std::nullopt};
+  c.intra = {!nvlink                    ? "pcie"
+             : needs_switch(graph, gpu) ? "nvswitch"
+                                        : "nvlink-mesh",
+             channels * graph.intra_bytes_per_s, nvlink ? nvlink_s : pcie_s, std::nullopt};
   c.nics_per_node = static_cast<std::int64_t>(graph.nics.size());
   if (c.nics_per_node > 0)
     c.nic_bytes_per_s = channels * graph.inter_bytes_per_s / static_cast<double>(c.nics_per_node);
@@ -130,6 +157,8 @@ void assume(const ImportRequest& request, bool nic_speeds_known, Imported& impor
   }
   if (request.nic_bytes_per_s) {
     c.nic_bytes_per_s = *request.nic_bytes_per_s;
+    for (BoxEdge& edge : c.box)
+      if (edge.kind == "network") edge.bandwidth_bytes_per_s = c.nic_bytes_per_s;
   } else if (!nic_speeds_known) {
     imported.assumed.emplace_back(
         "the speed of a NIC is not in the file: 10 Gb/s, as NCCL then takes; state it with --nic");
@@ -155,7 +184,8 @@ ImportFormat import_format(const std::string& word) {
 }
 
 Cluster cluster_of(const Machine& machine, const Gpu& gpu) {
-  const Topology t(machine.box, "the machine");
+  const Graph box = with_nic(machine.box);
+  const Topology t(box, "the machine");
   Cluster c;
   c.gpu = gpu;
   c.gpus_per_node = t.gpus();
@@ -169,6 +199,7 @@ Cluster cluster_of(const Machine& machine, const Gpu& gpu) {
   c.nics_per_node = static_cast<std::int64_t>(all_of(machine.box, Part::nic).size());
   if (c.nics_per_node > 0) c.nic_bytes_per_s = slowest(machine.box, Medium::network, Part::nic);
   set_sockets(machine.box, c);
+  c.box = edges_of(box);
   return c;
 }
 
@@ -177,7 +208,7 @@ Imported import_cluster(const ImportRequest& request) {
   Imported imported;
   bool nic_speeds_known = true;
   if (format == ImportFormat::nccl_graph) {
-    const NcclGraph graph = read_nccl_graph(request.content, request.file);
+    const DumpedGraph graph = read_nccl_graph(request.content, request.file);
     imported.cluster = from_graph(graph, gpu_of(request, ""));
   } else {
     const bool matrix = format == ImportFormat::nvidia_smi;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t most_devices = 1LL << 62;  // NCCL puts the host into the upper bits
 
-/// The GPUs of a ring, sorted; adds its NICs.
+/// The GPUs of a ring; adds its NICs.
 std::vector<std::int64_t> ring_gpus(const Xml& channel, std::vector<std::int64_t>& nics) {
   std::vector<std::int64_t> gpus;
   for (const Xml& stop : channel.children({"gpu", "net"})) {
@@ -24,14 +24,13 @@ std::vector<std::int64_t> ring_gpus(const Xml& channel, std::vector<std::int64_t
     gpus.push_back(dev);
   }
   if (gpus.empty()) channel.fail("expected at least one <gpu> inside, got none");
-  std::ranges::sort(gpus);
   return gpus;
 }
 
-NcclGraph graph_of(const Xml& element) {
+DumpedGraph graph_of(const Xml& element) {
   const std::vector<std::string> types = {"LOC", "NVL", "NVB", "C2C", "PIX", "PXB",
                                           "P2C", "PXN", "PHB", "SYS", "NET"};
-  NcclGraph graph;
+  DumpedGraph graph;
   graph.channels = element.integer("nchannels", 1, 64);
   graph.intra_bytes_per_s = element.positive("speedintra") * 1e9;
   graph.inter_bytes_per_s = element.positive("speedinter") * 1e9;
@@ -42,7 +41,9 @@ NcclGraph graph_of(const Xml& element) {
     element.fail("nchannels", fmt::format("expected the number of channels inside, {}, got {}",
                                           channels.size(), graph.channels));
   for (const Xml& channel : channels) {
-    const std::vector<std::int64_t> gpus = ring_gpus(channel, graph.nics);
+    graph.rings.push_back(ring_gpus(channel, graph.nics));
+    std::vector<std::int64_t> gpus = graph.rings.back();
+    std::ranges::sort(gpus);
     if (graph.gpus.empty()) graph.gpus = gpus;
     if (gpus != graph.gpus)
       channel.fail(fmt::format("expected the {} GPUs of the first channel, got {} that differ",
@@ -54,7 +55,7 @@ NcclGraph graph_of(const Xml& element) {
 
 }  // namespace
 
-NcclGraph read_nccl_graph(const std::string& content, const std::string& file) {
+DumpedGraph read_nccl_graph(const std::string& content, const std::string& file) {
   constexpr std::int64_t ring = 4;  // NCCL_TOPO_PATTERN_RING, src/include/graph.h
   const Xml root = Xml::parse(content, file, "graphs");
   for (const Xml& element : root.children({"graph"}))

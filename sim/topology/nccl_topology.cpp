@@ -1,4 +1,5 @@
 #include "models/nearest.h"
+#include "sim/nccl/constants.h"
 #include "sim/topology/machine.h"
 #include "sim/topology/xml.h"
 
@@ -11,15 +12,8 @@
 namespace ithaca {
 namespace {
 
-// Rates of NCCL 2.28.9: src/graph/topo.h (NVLink by compute capability, sockets by CPU), topo.cc
+// Rates of NCCL 2.28.9: src/graph/topo.h (sockets by CPU; NVLink is in cluster_specs/nccl), topo.cc
 // (PCIe lanes; a width of 0 counts as 16).
-double nvlink_bytes_per_s(std::int64_t sm) {
-  if (sm >= 100) return 40.1e9;
-  if (sm >= 90) return 20.6e9;
-  if (sm == 86) return 12e9;
-  return sm >= 70 ? 20e9 : 18e9;
-}
-
 constexpr double local_bytes_per_s = 5000e9;
 
 struct LaneRate {
@@ -161,7 +155,8 @@ class Reader {
     const Gpu& gpu = gpus_.at(from);
     const std::string target = id_of(link, "target"), target_class = link.text("tclass");
     const auto count = static_cast<double>(link.integer("count", 1, 64));
-    const Edge edge{Medium::nvlink, count * nvlink_bytes_per_s(gpu.sm)};
+    const Edge edge{Medium::nvlink,
+                    count * default_nccl().nvlink_bytes_per_s(static_cast<int>(gpu.sm))};
     if (target_class == "0x068000") return join(m_.box, gpu.vertex, nvswitch(), edge);
     if (target_class == "0x068001") return join(m_.box, gpu.vertex, gpu.socket, edge);
     if (!target_class.starts_with("0x03"))

@@ -68,10 +68,11 @@ class Topology {
   double oversubscription_ = 1;
 };
 
-/// What a cluster file states.  A PCIe switch holds each NIC and the GPUs next to it, or each GPU
-/// where NICs are more; sockets hold the switches evenly.  Hops take the latencies of the file:
-/// half of a fast hop on either side of the NVSwitch, half of a network hop on either side of the
-/// leaf.
+/// What a cluster file states: its box edge by edge, or else one drawn from its numbers.  There a PCIe switch holds each
+/// NIC and the GPUs next to it, or each GPU where NICs are more; sockets hold the switches evenly.  Where NICs are fewer
+/// than GPUs that only PCIe joins, or more than two GPUs share one, GPUs and NICs stand at the sockets.
+/// Hops take the latencies of the file: half of a fast hop on either side of the NVSwitch, half of a network hop on either
+/// side of the leaf.
 Topology topology_of(const Cluster&);
 
 /// Boxes 0 to boxes - 1 with their leaves and the spine as one graph, for small clusters.

@@ -28,7 +28,7 @@ std::vector<int> first(int n) {
 
 void expect(const Topology& t, int n, const std::vector<double>& speeds, int sm, int count,
             double gb_per_s) {
-  const Channels found = ring_channels(t, first(n), speeds, sm);
+  const Channels found = ring_channels(t, place_of(t, first(n)), speeds, sm);
   EXPECT_EQ(found.count, count);
   EXPECT_NEAR(found.bandwidth_bytes_per_s, gb_per_s * 1e9, 1e3);
 }
@@ -68,46 +68,56 @@ TEST(Channels, OfSingleGpusOnTenGigabitIsOneOfTheNearestSpeed) {
 
 TEST(Channels, OfAGroupOfOneAreNone) {
   const Topology t = topology_of(load_cluster("dgx-h100"));
-  EXPECT_EQ(ring_channels(t, {5}, sm90_intra, 90).count, 0);
+  EXPECT_EQ(ring_channels(t, place_of(t, {5}), sm90_intra, 90).count, 0);
 }
 
-TEST(Channels, WhereNothingFitsIsOneOfATenthOfAGigabyte) {
+TEST(Channels, WhereNothingFitsIsOneAsFastAsTheLinks) {
   const Topology t = topology_of(load_cluster("a100-pcie-4"));
-  expect(t, 4, {48e9}, 80, 1, 0.1);
+  const Channels found = ring_channels(t, place_of(t, first(4)), std::vector<double>{48e9}, 80);
+  EXPECT_EQ(found.count, 1);
+  EXPECT_NEAR(found.bandwidth_bytes_per_s, 20e9, 0.03e9);
 }
 
 TEST(Channels, DoNotDependOnTheOrderOfRanks) {
   const Topology t = topology_of(load_cluster("dgx-h100"));
-  const Channels found = ring_channels(t, {0, 8, 1, 9, 2, 10}, sm90_inter, 90),
-                 sorted = ring_channels(t, {0, 1, 2, 8, 9, 10}, sm90_inter, 90);
+  const Channels found = ring_channels(t, place_of(t, {0, 8, 1, 9, 2, 10}), sm90_inter, 90),
+                 sorted = ring_channels(t, place_of(t, {0, 1, 2, 8, 9, 10}), sm90_inter, 90);
   EXPECT_EQ(found.count, 6);  // three of 48 GB/s, doubled
   EXPECT_EQ(found.count, sorted.count);
   EXPECT_EQ(found.bandwidth_bytes_per_s, sorted.bandwidth_bytes_per_s);
 }
 
-TEST(GroupRoute, SaysHowManyBoxesAndHowTheGroupIsJoined) {
+TEST(GroupRoute, SaysHowTheGroupIsJoined) {
   const Topology t = topology_of(load_cluster("dgx-h100"));
-  const GroupRoute inside = route(t, first(4)), across = route(t, {0, 1, 2, 8});
-  EXPECT_EQ(inside.boxes, 1);
-  EXPECT_EQ(inside.ranks_per_box, 4);
+  const GroupRoute inside = route(t, place_of(t, first(4))),
+                   across = route(t, place_of(t, {0, 1, 2, 8}));
   EXPECT_EQ(inside.intra, HopType::nvlink);
+  EXPECT_DOUBLE_EQ(inside.nvswitch_bytes_per_s, 370.8e9);
   EXPECT_FALSE(inside.inter.has_value());
   EXPECT_EQ(inside.nic_bytes_per_s, 0);
-  EXPECT_EQ(across.boxes, 2);
-  EXPECT_EQ(across.ranks_per_box, 3);
   EXPECT_EQ(across.inter, HopType::pix);
   EXPECT_DOUBLE_EQ(across.nic_bytes_per_s, 48e9);
-  EXPECT_EQ(across.ring.hops_leaving_box, 2);
+  EXPECT_EQ(across.nic_sets, 1);  // the box with one rank has one
 }
 
-TEST(GroupRoute, PcieBoxesAreJoinedThroughSwitchOrSocket) {
+TEST(GroupRoute, OfAMeshHasNoSwitch) {
+  const Topology t = topology_of(load_cluster("polaris"));
+  const GroupRoute group = route(t, place_of(t, first(8)));
+  EXPECT_EQ(group.intra, HopType::nvlink);
+  EXPECT_EQ(group.nvswitch_bytes_per_s, 0);
+  EXPECT_DOUBLE_EQ(group.pair_bytes_per_s, 80e9);
+  EXPECT_EQ(group.inter, HopType::phb);
+}
+
+TEST(GroupRoute, PcieBoxesAreJoinedThroughOneSocketOrSeveral) {
   Cluster pcie = load_cluster("a100-pcie-8");
-  EXPECT_EQ(route(topology_of(pcie), first(8)).intra, HopType::pix);
+  const Topology one = topology_of(pcie);
+  EXPECT_EQ(route(one, place_of(one, first(8))).intra, HopType::phb);
   pcie.sockets = Sockets{2, 10e9, 1};
-  const Topology t = topology_of(pcie);
-  EXPECT_EQ(route(t, first(4)).intra, HopType::pix);
-  EXPECT_EQ(route(t, first(8)).intra, HopType::sys);
-  EXPECT_DOUBLE_EQ(route(t, first(8)).ring.bandwidth_bytes_per_s, 10e9);
+  const Topology two = topology_of(pcie);
+  EXPECT_EQ(route(two, place_of(two, first(4))).intra, HopType::phb);
+  EXPECT_EQ(route(two, place_of(two, first(8))).intra, HopType::sys);
+  EXPECT_DOUBLE_EQ(route(two, place_of(two, first(8))).pair_bytes_per_s, 10e9);
 }
 
 }  // namespace

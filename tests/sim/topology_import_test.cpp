@@ -67,7 +67,8 @@ TEST(Import, PcieBoxOfTwoIntelSocketsKeepsThem) {
 TEST(Import, NcclFindsOneChannelOfTwentyInThatBox) {
   const std::string file = data + "a100_pcie_2_sockets.xml";
   const Topology t(read_nccl_topology(read_file(file), file).box, file);
-  const Channels found = ring_channels(t, {0, 1, 2, 3}, std::vector<double>{40e9, 30e9, 20e9}, 80);
+  const Channels found =
+      ring_channels(t, place_of(t, {0, 1, 2, 3}), std::vector<double>{40e9, 30e9, 20e9}, 80);
   EXPECT_EQ(found.count, 1);
   EXPECT_EQ(found.bandwidth_bytes_per_s, 20e9);
   EXPECT_EQ(t.path(0, 1).type, HopType::phb);
@@ -86,7 +87,8 @@ TEST(Import, AMeshOfFourHasThreePeersOfFourLinks) {
   EXPECT_EQ(t.path(0, 3).bandwidth_bytes_per_s, 80e9);
   // Rings in both directions through all links: NCCL's 240 GB/s of such a node.
   EXPECT_DOUBLE_EQ(
-      ring_channels(t, {0, 1, 2, 3}, std::vector<double>{40e9, 30e9, 20e9}, 80).total_bytes_per_s(),
+      ring_channels(t, place_of(t, {0, 1, 2, 3}), std::vector<double>{40e9, 30e9, 20e9}, 80)
+          .total_bytes_per_s(),
       240e9);
 }
 
@@ -113,6 +115,31 @@ TEST(Import, OfAGraphFileTheChannelsAreTheLinks) {
   EXPECT_DOUBLE_EQ(got.nic_bytes_per_s, 48e9);
 }
 
+/// A graph file: rings on one order of the GPUs need a switch, rings that share the pairs evenly do not.
+std::string graph_file(const std::vector<std::string>& rings) {
+  std::string text =
+      "<graphs version=\"1\"><graph id=\"0\" pattern=\"4\" crossnic=\"0\" nchannels=\"" +
+      std::to_string(rings.size()) +
+      "\" speedintra=\"40\" speedinter=\"40\" latencyinter=\"0\" typeintra=\"NVL\" "
+      "typeinter=\"PIX\" samechannels=\"0\">";
+  for (const std::string& ring : rings) {
+    text += "<channel>";
+    for (const char gpu : ring) text += std::string("<gpu dev=\"") + gpu + "\"/>";
+    text += "</channel>";
+  }
+  return text + "</graph></graphs>";
+}
+
+TEST(Import, OfAGraphFileMeshAndSwitchAreToldApart) {
+  const auto kind = [](const std::vector<std::string>& rings) {
+    return import_cluster({"graph.xml", graph_file(rings), {}, "mine", "A100-SXM4-80GB", {}, {}})
+        .cluster.intra.kind;
+  };
+  EXPECT_EQ(kind({"0123", "0123", "0123", "0123", "0123", "0123"}), "nvswitch");
+  EXPECT_EQ(kind({"0123", "0321", "0231", "0132", "0213", "0312"}), "nvlink-mesh");
+  EXPECT_EQ(imported(data + "h100_graph.xml", "H100-SXM5-80GB").cluster.intra.kind, "nvswitch");
+}
+
 TEST(Import, WhatIsWrittenIsReadBackTheSame) {
   for (const auto& [file, gpu] : {std::pair{"dgx_h100.xml", "H100-SXM5-80GB"},
                                   std::pair{"a100_pcie_2_sockets.xml", "A100-PCIE-80GB"},
@@ -127,7 +154,12 @@ TEST(Import, WhatIsWrittenIsReadBackTheSame) {
     EXPECT_NEAR(back.intra.bandwidth_bytes_per_s, got.cluster.intra.bandwidth_bytes_per_s, 1);
     EXPECT_NEAR(back.nic_bytes_per_s, got.cluster.nic_bytes_per_s, 1);
     EXPECT_EQ(back.sockets.has_value(), got.cluster.sockets.has_value());
-    EXPECT_NO_THROW(topology_of(back));
+    const Topology read = topology_of(back), written = topology_of(got.cluster);
+    ASSERT_EQ(boost::num_edges(read.box()), boost::num_edges(written.box())) << file;
+    for (Arc arc = 0; arc < read.arcs(); ++arc) {
+      EXPECT_EQ(read.name_of(arc), written.name_of(arc));
+      EXPECT_NEAR(read.edge(arc).bandwidth_bytes_per_s, written.edge(arc).bandwidth_bytes_per_s, 1);
+    }
   }
 }
 

@@ -27,8 +27,10 @@ std::string cluster_text(const Imported& imported) {
   std::string text = fmt::format("name: {}\nsource: {}\n\n", quoted(c.name), quoted(c.source));
   for (const std::string& sentence : imported.assumed)
     text += fmt::format("# Assumed: {}.\n", sentence);
-  text += fmt::format("gpu: {}\ngpus_per_node: {}\nfast_domain_gpus: {}\nhost_memory: {} B\n",
-                      c.gpu.name, c.gpus_per_node, c.fast_domain_gpus, c.host_memory_bytes);
+  const char* const cpu = c.cpu == HostCpu::intel ? "intel" : c.cpu == HostCpu::amd ? "amd" : "arm";
+  text +=
+      fmt::format("gpu: {}\ncpu: {}\ngpus_per_node: {}\nfast_domain_gpus: {}\nhost_memory: {} B\n",
+                  c.gpu.name, cpu, c.gpus_per_node, c.fast_domain_gpus, c.host_memory_bytes);
   text += fmt::format(
       "\n# Latencies: NCCL 2.28.9 src/graph/tuning.cc, ring, Simple protocol.  Bandwidths: per "
       "GPU, "

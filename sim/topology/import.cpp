@@ -188,6 +188,7 @@ Cluster cluster_of(const Machine& machine, const Gpu& gpu) {
   const Topology t(box, "the machine");
   Cluster c;
   c.gpu = gpu;
+  c.cpu = machine.cpu.value_or(HostCpu::intel);
   c.gpus_per_node = t.gpus();
   c.fast_domain_gpus = fast_domain(t);
   const Link pcie{"pcie", slowest(machine.box, Medium::pcie, Part::gpu), pcie_s, std::nullopt};

@@ -16,6 +16,7 @@ namespace ithaca {
 
 struct Machine {
   Graph box;
+  std::optional<HostCpu> cpu;      ///< nothing when not said
   std::string pci_device;          ///< of the GPUs, such as 0x2330; empty when not said
   bool nic_speeds_known = true;    ///< else those unknown have NCCL's 10 Gb/s
   bool socket_speed_known = true;  ///< else a GPU's PCIe rate

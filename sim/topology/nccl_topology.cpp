@@ -38,20 +38,21 @@ double pcie_bytes_per_s(const Xml& pci) {
 /// Of one socket: how fast another is reached, and what peers below it pay.
 struct Cpu {
   double bytes_per_s = local_bytes_per_s, peer_cost = 1;
+  HostCpu cpu = HostCpu::other;
 };
 
 Cpu cpu_of(const Xml& cpu) {
   constexpr double intel_peer_cost = 1.2;  // INTEL_P2P_OVERHEAD
   const std::string arch = cpu.one_of("arch", {"x86_64", "arm64", "ppc64"});
-  if (arch != "x86_64") return {arch == "arm64" ? 6e9 : 32e9, 1};
+  if (arch != "x86_64") return {arch == "arm64" ? 6e9 : 32e9, 1, HostCpu::other};
   const std::string vendor =
       cpu.one_of("vendor", {"GenuineIntel", "AuthenticAMD", "CentaurHauls", "  Shanghai  "});
-  if (vendor == "AuthenticAMD") return {16e9, 1};
-  if (vendor != "GenuineIntel") return {6e9, 1};
+  if (vendor == "AuthenticAMD") return {16e9, 1, HostCpu::amd};
+  if (vendor != "GenuineIntel") return {6e9, 1, HostCpu::other};
   const std::int64_t family = cpu.integer("familyid", 0, 255),
                      model = family == 6 ? cpu.integer("modelid", 0, 255) : 0;
   const double rate = model >= 0xCF ? 40e9 : model >= 0x8F ? 22e9 : model >= 0x55 ? 10e9 : 6e9;
-  return {rate, intel_peer_cost};
+  return {rate, intel_peer_cost, HostCpu::intel};
 }
 
 class Reader {
@@ -60,6 +61,7 @@ class Reader {
     std::vector<Cpu> cpus;
     for (const Xml& cpu : system.children({"cpu"})) {
       cpus.push_back(cpu_of(cpu));
+      m_.cpu = cpus.back().cpu;
       const std::size_t socket = add_part(m_.box, Part::socket, cpus.back().peer_cost);
       for (std::size_t other = 0; other < sockets_.size(); ++other)
         join(m_.box, sockets_[other], socket,

@@ -149,6 +149,7 @@ TEST(Import, WhatIsWrittenIsReadBackTheSame) {
     const Cluster back = parse_cluster(cluster_text(got), file);
     EXPECT_EQ(back.name, "mine");
     EXPECT_EQ(back.gpu.name, gpu);
+    EXPECT_EQ(back.cpu, got.cluster.cpu);
     EXPECT_EQ(back.gpus_per_node, got.cluster.gpus_per_node);
     EXPECT_EQ(back.host_memory_bytes, got.cluster.host_memory_bytes);
     EXPECT_NEAR(back.intra.bandwidth_bytes_per_s, got.cluster.intra.bandwidth_bytes_per_s, 1);

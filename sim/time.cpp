@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <optional>
 #include <queue>
+#include <span>
 #include <tuple>
 
 namespace ithaca {
@@ -24,6 +26,7 @@ class Simulation {
         for (std::size_t who = 0; who < ranks_.size(); ++who) made_[at(v, who)] = false;
     begun_.resize(p.steps().size() * ranks_.size());
     waits_.resize(schedule.size() * ranks_.size());
+    waiting_.resize(schedule.size() * ranks_.size());
     timeline_.spans.resize(schedule.size() * ranks_.size());
     sort_out();
   }
@@ -91,9 +94,22 @@ class Simulation {
       if (t.wire != Wire::none)
         for (const Axis axis : t.axes)
           if (contains(uneven_, axis)) joined.push_back(axis);
-      joined_.push_back(joined);
+      together_.push_back(&groups_over(joined));
       transfers_.push_back(t.wire != Wire::none || std::holds_alternative<Copy>(step_of(i).op));
     }
+  }
+
+  /// Groups over some of the uneven axes, by rank: positions of all simulated ranks in it.
+  using Groups = std::vector<std::vector<std::size_t>>;
+
+  const Groups& groups_over(const AxisList& axes) {
+    const auto [it, fresh] = groups_.try_emplace(axes);
+    for (std::size_t who = 0; who < ranks_.size() && fresh; ++who) {
+      it->second.emplace_back();
+      for (const int peer : p_.mesh().group(ranks_[who].id, axes))
+        it->second.back().push_back(static_cast<std::size_t>(p_.mesh().position(peer, uneven_)));
+    }
+    return it->second;
   }
 
   bool ready(std::size_t i, std::size_t who) const {
@@ -103,15 +119,6 @@ class Simulation {
     return before_[i] <= ranks_[who].on_first_lane &&
            std::ranges::all_of(p_.steps()[slot.step].in,
                                [&](ValueId v) { return made_[at(v, who)]; });
-  }
-
-  /// Positions of the ranks that do a step together, all that are simulated and this one.
-  std::vector<std::size_t> together(std::size_t i, std::size_t who) const {
-    if (joined_[i].empty()) return {who};
-    std::vector<std::size_t> peers;
-    for (const int peer : p_.mesh().group(ranks_[who].id, joined_[i]))
-      peers.push_back(static_cast<std::size_t>(p_.mesh().position(peer, uneven_)));
-    return peers;
   }
 
   void begin_what_can(std::size_t first) {
@@ -125,26 +132,33 @@ class Simulation {
   }
 
   /// Begins the next step of a lane if all who do it can; these, or none.
-  std::vector<std::size_t> begin_next(std::size_t who, Lane lane) {
-    Rank& rank = ranks_[who];
+  std::span<const std::size_t> begin_next(std::size_t who, Lane lane) {
+    const Rank& rank = ranks_[who];
     if (rank.running[lane] || rank.next[lane] == queue_[lane].size()) return {};
     const std::size_t i = queue_[lane][rank.next[lane]];
-    if (!ready(i, who)) return {};
+    if (waits_[at(i, who)] || !ready(i, who)) return {};
     waits_[at(i, who)] = true;
-    std::vector<std::size_t> all = together(i, who);
-    if (!std::ranges::all_of(all, [&](std::size_t peer) { return waits_[at(i, peer)]; })) return {};
-    for (const std::size_t peer : all) begin(peer, lane, i);
+    const std::vector<std::size_t>& all = (*together_[i])[who];
+    if (++waiting_[at(i, all.front())] < all.size()) return {};
+    const Step& step = step_of(i);
+    const double seconds = static_cast<double>(step.tiles) * cost_.seconds(p_, step, rank.id),
+                 leaves = transfers_[i] ? cost_.leaves(p_, step, rank.id) : 1;
+    for (const std::size_t peer : all) begin(peer, lane, i, {seconds, leaves});
     return all;
   }
 
-  void begin(std::size_t who, Lane lane, std::size_t i) {
+  /// Of a step, the same for all who do it together.
+  struct Cost {
+    double seconds, leaves;
+  };
+
+  void begin(std::size_t who, Lane lane, std::size_t i, const Cost& cost) {
     Rank& rank = ranks_[who];
-    const Step& step = step_of(i);
-    const double seconds = static_cast<double>(step.tiles) * cost_.seconds(p_, step, rank.id);
+    const double seconds = cost.seconds;
     begun_[at(schedule_[i].step, who)] = true;
     timeline_.spans[at(i, who)] = {rank.id, schedule_[i].step, lane, now_s_, now_s_};
     rank.running[lane] = Running{i, seconds, seconds, now_s_};
-    if (transfers_[i]) rank.running[lane]->leaves = cost_.leaves(p_, step, rank.id);
+    rank.running[lane]->leaves = cost.leaves;
     (transfers_[i] ? rank.comm_s : rank.compute_s) += seconds;
     foretell(who, lane);
     hold_up(who);
@@ -189,12 +203,14 @@ class Simulation {
   const Schedule& schedule_;
   const CostModel& cost_;
   AxisList uneven_;
-  std::vector<Rank> ranks_;          ///< those that are simulated, by position over the uneven axes
-  std::vector<AxisList> joined_;     ///< by slot: uneven axes of a collective's group
-  std::vector<bool> transfers_;      ///< by slot: it does not compute
-  std::vector<std::size_t> before_;  ///< by slot: steps of lane 0 it waits for
+  std::vector<Rank> ranks_;  ///< those that are simulated, by position over the uneven axes
+  std::map<AxisList, Groups> groups_;    ///< by axes
+  std::vector<const Groups*> together_;  ///< by slot: who does it together
+  std::vector<bool> transfers_;          ///< by slot: it does not compute
+  std::vector<std::size_t> before_;      ///< by slot: steps of lane 0 it waits for
   std::array<std::vector<std::size_t>, lanes> queue_;
   std::vector<bool> made_, begun_, waits_;  ///< by value, step, slot, and rank
+  std::vector<std::size_t> waiting_;        ///< by slot and first of those who do it together
   std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
   unsigned foretold_ = 0;
   double now_s_ = 0;

@@ -69,10 +69,11 @@ class Survey {
         if (rank / gpus_ == part.box) part.members.push_back(rank % gpus_);
         ++part.ranks;
       }
+      if (by_group.at(group_of_(ranks_.front())).ranks == p.ranks) return;  // it stays in the pod
       std::map<std::pair<Members, int>, int> kind;
       for (const auto& [group, part] : by_group)
         if (part.ranks < p.ranks) ++kind[{part.members, part.ranks}];
-      if (!kind.empty()) kinds.insert(std::move(kind));
+      kinds.insert(std::move(kind));
     });
     p.pods.assign(kinds.begin(), kinds.end());
   }

@@ -9,6 +9,7 @@
 #include "planner/reserved.h"
 #include "planner/waterfall.h"
 #include "reports/closed_forms.h"
+#include "reports/error_bands.h"
 #include "reports/format.h"
 #include "reports/json.h"
 #include "reports/text_table.h"
@@ -95,6 +96,7 @@ Json json_of(const Cost& c) {
           {"pipeline", pipeline_json(c.job, p)},
           {"time",
            {{"step_s", t.step_s},
+            {"step_band", band_json(shipped_band(c.job.cluster.gpu), t.step_s)},
             {"compute_s", t.compute_s},
             {"exposed_comm_s", t.exposed_comm_s},
             {"micro_batch_s", t.micro_batch_s},
@@ -157,7 +159,7 @@ std::string time_text(const Cost& c) {
   table.add({"update, once a step", seconds_text(t.update_s)});
   if (t.hidden_s > 0) table.add({"  of it behind the last backward", seconds_text(t.hidden_s)});
   table.add({fmt::format("step, {} layers, micro-batches: {}", c.job.layers, c.job.micro_batches),
-             seconds_text(t.step_s)});
+             seconds_text(t.step_s) + band_text(shipped_band(c.job.cluster.gpu))});
   table.add({"  of it computing", seconds_text(t.compute_s)});
   table.add({c.priced.pipeline ? "  of it exposed communication and bubble"
                                : "  of it exposed communication",

@@ -3,6 +3,7 @@
 #include "cli/json.h"
 #include "cli/text.h"
 #include "models/error.h"
+#include "reports/error_bands.h"
 #include "reports/format.h"
 #include "reports/text_table.h"
 
@@ -166,6 +167,9 @@ Json plan_json(const Job& job, const Plan& plan) {
           {"recipe", std::string(job.recipe.name)},
           {"micro_batches", job.micro_batches},
           {"levers", levers_json(job.levers)},
+          {"step_band",
+           ranking.empty() ? Json(nullptr)
+                           : band_json(shipped_band(job.cluster.gpu), plan.ranking.front().step_s)},
           {"best", ranking.empty() ? Json(nullptr) : ranking.front()},
           {"ranking", ranking},
           {"infeasible", infeasible},
@@ -183,9 +187,10 @@ std::string plan_text(const Job& job, const Plan& plan, std::size_t most) {
   text += paragraph(0, 2,
                     fmt::format("Best of {} choices ({:.1f} s): {}", plan.candidates, plan.wall_s,
                                 described(best.choice)));
-  text += fmt::format("  step {}, of it {} exposed communication; peak {}; {} sent per layer\n",
-                      seconds_text(best.step_s), seconds_text(best.exposed_comm_s),
-                      binary_bytes(best.peak_bytes), decimal_bytes(best.sent_bytes));
+  text += fmt::format("  step {}{}, of it {} exposed communication; peak {}; {} sent per layer\n",
+                      seconds_text(best.step_s), band_text(shipped_band(job.cluster.gpu)),
+                      seconds_text(best.exposed_comm_s), binary_bytes(best.peak_bytes),
+                      decimal_bytes(best.sent_bytes));
   text += "\nWhy not another\n\n" + why_text(plan);
   text += fmt::format("\nRanking, {} of {} that fit\n\n", std::min(most, plan.ranking.size()),
                       plan.ranking.size());

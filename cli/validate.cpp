@@ -1,25 +1,22 @@
 #include "cli/verb.h"
 #include "models/error.h"
-#include "planner/plan_file.h"
-#include "reports/memory_accuracy_text.h"
-#include "reports/time_accuracy_text.h"
+#include "reports/accuracy_files.h"
+#include "reports/accuracy_page.h"
 
-#include <filesystem>
 #include <fmt/format.h>
 #include <optional>
-#include <system_error>
 
 namespace ithaca {
 namespace {
-
-namespace fs = std::filesystem;
 
 class ValidateVerb : public Verb {
  public:
   using Verb::Verb;
 
   void define() {
-    app_->add_option("--data", data_, "folder of published rows (those that are shipped)")
+    app_->add_option(
+            "--data", data_,
+            "folder of published rows, its collectives/ and kernels/ (those that are shipped)")
         ->type_name("DIR");
     app_->add_option(
             "--gate", gate_,
@@ -27,30 +24,23 @@ class ValidateVerb : public Verb {
         ->type_name("FRACTION");
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     app_->add_option("-o,--output", output_,
-                     "folder for accuracy.md and .csv of time, accuracy_memory.md and .csv")
+                     "folder for accuracy.html, .png, .md and .csv, and the pages of each part")
         ->type_name("DIR");
     app_->footer("Example:\n  ithaca validate\n  ithaca validate --data measurements -o accuracy");
   }
 
   int run(Console& console) override {
     const std::optional<double> gate = this->gate();
-    const std::vector<PublishedRow> rows =
-        published_rows(data_.empty() ? published_folder() : data_);
-    const auto [memory, time] = predict(rows, console);
-    if (!output_.empty()) write(memory, time);
-    const bool passed = passes(time, gate, console);
-    console.result(json_ ? text_of(json_of(memory, time))
-                         : time_summary(time) + "\n" + memory_summary(memory));
+    const PublishedAccuracy all = predicted(console);
+    if (!output_.empty())
+      if (const std::string problem = write_accuracy(all, output_); !problem.empty())
+        console.note(problem);
+    const bool passed = passes(all.time, gate, console);
+    console.result(json_ ? text_of(accuracy_json(all)) : accuracy_summary(all));
     return passed ? Exit::ok : Exit::unverified;
   }
 
  private:
-  static Json json_of(const MemoryAccuracy& memory, const TimeAccuracy& time) {
-    Json json = memory_json(memory);
-    add_time(json, time);
-    return json;
-  }
-
   /// Above 0; nothing when there is none.
   std::optional<double> gate() const {
     if (gate_.empty()) return std::nullopt;
@@ -76,24 +66,9 @@ class ValidateVerb : public Verb {
     return false;
   }
 
-  static std::pair<MemoryAccuracy, TimeAccuracy> predict(const std::vector<PublishedRow>& rows,
-                                                         Console& console) {
-    const Progress progress(console, "predicting memory and time");
-    return {memory_accuracy(rows), time_accuracy(rows)};
-  }
-
-  void write(const MemoryAccuracy& memory, const TimeAccuracy& time) const {
-    const fs::path folder(output_);
-    if (fs::exists(folder) && !fs::is_directory(folder))
-      throw InputError("--output", fmt::format("expected a folder, got the file \"{}\"", output_));
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error)
-      throw EnvironmentError(fmt::format("{}: cannot be written: {}", output_, error.message()));
-    write_file((folder / "accuracy.md").string(), time_markdown(time));
-    write_file((folder / "accuracy.csv").string(), time_csv(time));
-    write_file((folder / "accuracy_memory.md").string(), memory_markdown(memory));
-    write_file((folder / "accuracy_memory.csv").string(), memory_csv(memory));
+  PublishedAccuracy predicted(Console& console) const {
+    const Progress progress(console, "predicting what others measured");
+    return published_accuracy(data_.empty() ? published_folder() : data_);
   }
 
   std::string data_, output_, gate_;

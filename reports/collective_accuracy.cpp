@@ -59,18 +59,25 @@ std::vector<int> ranks_of(const CollectiveTable& t, const Machine& m) {
   return ranks;
 }
 
-std::vector<Observation> observe(const CollectiveTable& table, const CollectiveSetup& setup,
-                                 double least_bytes) {
+struct Observed {
+  std::vector<Observation> observations;
+  std::vector<PointAccuracy> points;  ///< one for each
+};
+
+Observed observe(const CollectiveTable& table, const CollectiveSetup& setup, double least_bytes) {
   NcclGroup group = nccl_group(load_cluster(setup.cluster), setup.ranks);
   group.sharp = setup.sharp;
   const NcclModel model(group);
-  std::vector<Observation> observations;
+  Observed found;
   for (const CollectivePoint& point : table.points)
     if (point.bytes >= least_bytes)
-      if (const auto time = model_time(model, table.collective, point.bytes))
-        observations.push_back({*time, point.seconds});
-  for (Observation& o : observations) o.weight = 1.0 / static_cast<double>(observations.size());
-  return observations;
+      if (const auto time = model_time(model, table.collective, point.bytes)) {
+        found.observations.push_back({*time, point.seconds});
+        found.points.push_back({point.bytes, point.seconds, time->seconds({})});
+      }
+  for (Observation& o : found.observations)
+    o.weight = 1.0 / static_cast<double>(found.observations.size());
+  return found;
 }
 
 double error_of(const Observation& o, const NcclCalibration& calibration) {
@@ -113,10 +120,11 @@ CollectiveAccuracy collective_accuracy(const std::vector<CollectiveTable>& table
       all.unmodelled.emplace_back(table, found.reason);
       continue;
     }
-    observations.push_back(observe(table, *found.setup, least_bytes));
-    TableAccuracy accuracy{table, *found.setup, {}, {}};
-    for (const Observation& o : observations.back())
-      accuracy.preset_errors.push_back(error_of(o, {}));
+    Observed seen = observe(table, *found.setup, least_bytes);
+    TableAccuracy accuracy{table, *found.setup, {}, {}, std::move(seen.points)};
+    for (const PointAccuracy& point : accuracy.points)
+      accuracy.preset_errors.push_back(std::abs(point.error()));
+    observations.push_back(std::move(seen.observations));
     all.tables.push_back(std::move(accuracy));
   }
   for (std::size_t i = 0; i < all.tables.size(); ++i)

@@ -27,12 +27,19 @@ struct CollectiveSetupOrReason {
 };
 CollectiveSetupOrReason setup_of(const CollectiveTable&);
 
+/// By the preset alone.
+struct PointAccuracy {
+  double bytes = 0, measured_s = 0, predicted_s = 0;
+  double error() const { return predicted_s / measured_s - 1; }
+};
+
 struct TableAccuracy {
   CollectiveTable table;
   CollectiveSetup setup;
   std::vector<double> preset_errors;  ///< |predicted / measured - 1|, a point each
   std::vector<double>
       calibrated_errors;  ///< empty when no other table measures the same classes of links
+  std::vector<PointAccuracy> points;
 };
 
 struct CollectiveAccuracy {

@@ -12,7 +12,7 @@
 namespace ithaca {
 
 struct DocumentTable {
-  std::string caption;
+  std::string caption;  ///< may be empty
   std::vector<TextTable::Column> columns;
   std::vector<std::vector<std::string>> rows;
 };

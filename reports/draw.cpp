@@ -46,6 +46,26 @@ constexpr const char* no_python =
     "no python3 here imports matplotlib. Install the package python3-matplotlib, or name an "
     "interpreter in ITHACA_PYTHON.";
 
+/// What a script draws of a file of `directory` into it.
+Drawing drawn(const char* name, const char* data, const std::string& directory) {
+  Drawing drawing;
+  const std::string log = directory + "/figures.log";
+  const std::string python = find_python(log);
+  const fs::path script = data_dir() / "reports" / name;
+  if (python.empty())
+    drawing.problem = fmt::format("Pictures are missing: {}", no_python);
+  else if (!fs::exists(script))
+    drawing.problem = fmt::format("Pictures are missing: {} is not there.", script.string());
+  else if (run_command({python, script.string(), directory + '/' + data, directory}, log) != 0)
+    drawing.problem = fmt::format("Pictures are missing: {}", last_line_of(log));
+  if (drawing.problem.empty())
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory))
+      if (entry.path().extension() == ".svg")
+        drawing.pictures[entry.path().stem().string()] = content_of(entry.path());
+  fs::remove(log);
+  return drawing;
+}
+
 }  // namespace
 
 int run_command(const std::vector<std::string>& command, const std::string& log) {
@@ -70,22 +90,11 @@ int run_command(const std::vector<std::string>& command, const std::string& log)
 }
 
 Drawing draw_figures(const std::string& directory) {
-  Drawing drawing;
-  const std::string log = directory + "/figures.log";
-  const std::string python = find_python(log);
-  const fs::path script = data_dir() / "reports" / "figures.py";
-  if (python.empty())
-    drawing.problem = fmt::format("Pictures are missing: {}", no_python);
-  else if (!fs::exists(script))
-    drawing.problem = fmt::format("Pictures are missing: {} is not there.", script.string());
-  else if (run_command({python, script.string(), directory + "/report.json", directory}, log) != 0)
-    drawing.problem = fmt::format("Pictures are missing: {}", last_line_of(log));
-  if (drawing.problem.empty())
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory))
-      if (entry.path().extension() == ".svg")
-        drawing.pictures[entry.path().stem().string()] = content_of(entry.path());
-  fs::remove(log);
-  return drawing;
+  return drawn("figures.py", "report.json", directory);
+}
+
+Drawing draw_accuracy(const std::string& directory) {
+  return drawn("accuracy.py", "accuracy.csv", directory);
 }
 
 std::string why_no_pictures() {

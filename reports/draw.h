@@ -23,6 +23,9 @@ std::string why_no_pictures();
 /// Draws the losses of a loss.csv as `picture`, *.svg or *.png.  Throws EnvironmentError.
 void draw_losses(const std::string& csv, const std::string& picture);
 
+/// Draws predicted over measured times of accuracy.csv of `directory` into it, as draw_figures() does.
+Drawing draw_accuracy(const std::string& directory);
+
 /// Exit status of a command found on PATH, 127 when it cannot be started; both its outputs go to
 /// the file `log`.
 int run_command(const std::vector<std::string>& command, const std::string& log);

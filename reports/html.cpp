@@ -73,8 +73,9 @@ std::string cell_text(const std::string& cell) {
 }
 
 std::string table_text(const DocumentTable& table) {
-  std::string text = fmt::format("<div class=\"wide\"><table><caption>{}</caption><thead><tr>",
-                                 escaped(table.caption));
+  std::string text = "<div class=\"wide\"><table>";
+  if (!table.caption.empty()) text += fmt::format("<caption>{}</caption>", escaped(table.caption));
+  text += "<thead><tr>";
   const auto side = [&](std::size_t c) {
     return table.columns[c].align == Align::right ? " class=\"right\"" : "";
   };

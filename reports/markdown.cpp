@@ -9,7 +9,8 @@ namespace {
 std::string table_text(const DocumentTable& table) {
   TextTable text(table.columns);
   for (const std::vector<std::string>& row : table.rows) text.add(row);
-  return fmt::format("**{}**\n\n{}\n", table.caption, text.markdown());
+  const std::string caption = table.caption.empty() ? "" : fmt::format("**{}**\n\n", table.caption);
+  return fmt::format("{}{}\n", caption, text.markdown());
 }
 
 std::string section_text(const Section& section, const std::vector<std::string>& pictures) {

@@ -1,23 +1,16 @@
 #include "reports/memory_accuracy.h"
 
 #include "planner/longest.h"
-#include "reports/published_setup.h"
 #include "sim/reserved.h"
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <iterator>
 
 namespace ithaca {
 namespace {
 
 constexpr double gib = 1024.0 * 1024 * 1024;
-
-bool speaks_of_memory(const PublishedRow& row) {
-  return row.metric("peak_mem_gib") || row.metric("mem_allocated_gib") ||
-         row.metric("max_seq_len") || row.oom || row.kind.starts_with("memory");
-}
 
 /// The predictions of one row.
 class RowReader {
@@ -75,16 +68,12 @@ class RowReader {
   MemoryAccuracy& into_;
 };
 
-double quantile(const std::vector<double>& sorted, double q) {
-  return sorted[static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())) - 1)];
-}
-
-double median(const std::vector<double>& sorted) {
-  const std::size_t n = sorted.size();
-  return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-}
-
 }  // namespace
+
+bool speaks_of_memory(const PublishedRow& row) {
+  return row.metric("peak_mem_gib") || row.metric("mem_allocated_gib") ||
+         row.metric("max_seq_len") || row.oom || row.kind.starts_with("memory");
+}
 
 MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
   MemoryAccuracy accuracy;
@@ -95,33 +84,14 @@ MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>& rows) {
           {row.id, row.file, "attention alone, without a layer around it"});
       continue;
     }
-    const auto setup = setup_of(row);
-    if (const auto* const reason = std::get_if<Unmodelled>(&setup)) {
-      accuracy.unmodelled.push_back({row.id, row.file, reason->reason});
-      continue;
-    }
-    try {
+    predict_row(row, accuracy.unmodelled, [&](const PublishedSetup& setup) {
       MemoryAccuracy one;  // a row is predicted as a whole or not at all
-      RowReader(row, std::get<PublishedSetup>(setup), one).read();
+      RowReader(row, setup, one).read();
       std::ranges::copy(one.predictions, std::back_inserter(accuracy.predictions));
       std::ranges::copy(one.decisions, std::back_inserter(accuracy.decisions));
-    } catch (const InputError& error) {  // the step is impossible
-      accuracy.unmodelled.push_back({row.id, row.file, error.what()});
-    }
+    });
   }
   return accuracy;
-}
-
-ErrorStatistics statistics(std::vector<double> errors) {
-  if (errors.empty()) return {};
-  std::ranges::sort(errors);
-  ErrorStatistics s{errors.size(), 0, 0, 0, median(errors)};
-  for (double& error : errors) error = std::abs(error);
-  std::ranges::sort(errors);
-  s.median = median(errors);
-  s.p90 = quantile(errors, 0.9);
-  s.max = errors.back();
-  return s;
 }
 
 ErrorStatistics memory_statistics(const MemoryAccuracy& accuracy, std::string_view source,

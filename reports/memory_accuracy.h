@@ -4,7 +4,7 @@
 // the reason why not.  Nothing is fitted to these rows.
 #pragma once
 
-#include "reports/published_rows.h"
+#include "reports/accuracy.h"
 
 #include <string>
 #include <vector>
@@ -29,26 +29,16 @@ struct MemoryDecision {
   bool right() const { return ran == fits; }
 };
 
-struct UnmodelledRow {
-  std::string id, source, reason;
-};
-
 struct MemoryAccuracy {
   std::vector<MemoryPrediction> predictions;
   std::vector<MemoryDecision> decisions;
   std::vector<UnmodelledRow> unmodelled;
 };
 
+/// Whether the row states memory, a longest sequence, or that it ran or did not.
+bool speaks_of_memory(const PublishedRow&);
 /// Of the rows that say anything of memory, in their order.
 MemoryAccuracy memory_accuracy(const std::vector<PublishedRow>&);
-
-/// Of absolute relative errors; all 0 when there are none.
-struct ErrorStatistics {
-  std::size_t rows = 0;
-  double median = 0, p90 = 0, max = 0;
-  double bias = 0;  ///< median of the signed errors
-};
-ErrorStatistics statistics(std::vector<double> errors);
 
 /// Statistics of the predictions of a source, or of all when it is empty; of one `what`, or of all but "longest".
 ErrorStatistics memory_statistics(const MemoryAccuracy&, std::string_view source,

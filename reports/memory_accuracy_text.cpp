@@ -1,12 +1,10 @@
 #include "reports/memory_accuracy_text.h"
 
-#include "reports/text_table.h"
+#include "reports/accuracy_text.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <fmt/format.h>
-#include <map>
 
 namespace ithaca {
 namespace {
@@ -27,38 +25,20 @@ std::vector<std::string> sources(const MemoryAccuracy& accuracy) {
   return names;
 }
 
-std::string percent(double fraction) {
-  return fmt::format("{:.1f} %", 100 * fraction);
-}
-std::string signed_percent(double fraction) {
-  return fmt::format("{:+.1f} %", 100 * fraction);
-}
 std::string figure(std::string_view what, double value) {
   return what == "longest" ? fmt::format("{:.0f}", value) : fmt::format("{:.2f}", value);
 }
 const char* word(bool fits) {
   return fits ? "fits" : "out of memory";
 }
-std::string right_of_all(const DecisionCounts& counts) {
-  return counts.all() == 0 ? "" : fmt::format("{} of {}", counts.right(), counts.all());
-}
-
 TextTable statistics_table(const MemoryAccuracy& accuracy) {
-  TextTable table({{"source", Align::left},
-                   {"what", Align::left},
-                   {"rows", Align::right},
-                   {"median", Align::right},
-                   {"p90", Align::right},
-                   {"max", Align::right},
-                   {"bias", Align::right}});
+  TextTable table(with_statistics({{"source", Align::left}, {"what", Align::left}}));
   std::vector<std::string> names = sources(accuracy);
   names.emplace_back();
   for (const std::string& name : names)
     for (const char* const what : kinds) {
       const ErrorStatistics s = memory_statistics(accuracy, name, what);
-      if (s.rows > 0)
-        table.add({name.empty() ? "all" : name, what, std::to_string(s.rows), percent(s.median),
-                   percent(s.p90), percent(s.max), signed_percent(s.bias)});
+      if (s.rows > 0) table.add(with_statistics({name.empty() ? "all" : name, what}, s));
     }
   return table;
 }
@@ -75,18 +55,10 @@ TextTable decision_table(const MemoryAccuracy& accuracy) {
   for (const std::string& name : names) {
     const DecisionCounts c = decisions(accuracy, name);
     if (c.all() > 0)
-      table.add({name.empty() ? "all" : name, right_of_all(c), std::to_string(c.ran_fits),
-                 std::to_string(c.ran_too_large), std::to_string(c.failed_fits),
-                 std::to_string(c.failed_too_large)});
+      table.add({name.empty() ? "all" : name, right_of(c.right(), c.all()),
+                 std::to_string(c.ran_fits), std::to_string(c.ran_too_large),
+                 std::to_string(c.failed_fits), std::to_string(c.failed_too_large)});
   }
-  return table;
-}
-
-TextTable unmodelled_counts(const MemoryAccuracy& accuracy) {
-  std::map<std::pair<std::string, std::string>, int> counts;
-  for (const UnmodelledRow& row : accuracy.unmodelled) ++counts[{row.source, row.reason}];
-  TextTable table({{"source", Align::left}, {"rows", Align::right}, {"not modelled", Align::left}});
-  for (const auto& [key, rows] : counts) table.add({key.first, std::to_string(rows), key.second});
   return table;
 }
 
@@ -122,19 +94,10 @@ TextTable decision_rows(const MemoryAccuracy& accuracy) {
   return table;
 }
 
-TextTable unmodelled_rows(const MemoryAccuracy& accuracy) {
-  TextTable table({{"row", Align::left}, {"source", Align::left}, {"reason", Align::left}});
-  for (const UnmodelledRow& row : accuracy.unmodelled) table.add({row.id, row.source, row.reason});
-  return table;
-}
-
-Json statistics_json(const MemoryAccuracy& accuracy, const std::string& source) {
-  Json json = Json::object();
+void add_statistics(Json& json, const MemoryAccuracy& accuracy, const std::string& source) {
   for (const char* const what : kinds) {
     const ErrorStatistics s = memory_statistics(accuracy, source, what);
-    if (s.rows > 0)
-      json[what] = {
-          {"rows", s.rows}, {"median", s.median}, {"p90", s.p90}, {"max", s.max}, {"bias", s.bias}};
+    if (s.rows > 0) json[what] = statistics_json(s);
   }
   const DecisionCounts c = decisions(accuracy, source);
   if (c.all() > 0)
@@ -144,7 +107,32 @@ Json statistics_json(const MemoryAccuracy& accuracy, const std::string& source) 
                          {"ran_too_large", c.ran_too_large},
                          {"failed_fits", c.failed_fits},
                          {"failed_too_large", c.failed_too_large}};
-  return json;
+}
+
+Json row_json(const MemoryPrediction& p) {
+  return {{"id", p.id},
+          {"source", p.source},
+          {"what", p.what},
+          {"measured", p.measured},
+          {"predicted", p.predicted},
+          {"error", p.error()},
+          {"profile", p.profile},
+          {"strategy", p.strategy}};
+}
+
+Json row_json(const MemoryDecision& d) {
+  const int ran = d.ran ? 1 : 0, fits = d.fits ? 1 : 0;
+  return {{"id", d.id},
+          {"source", d.source},
+          {"what", "decision"},
+          {"measured", ran},
+          {"predicted", fits},
+          {"error", fits - ran},
+          {"decision", d.right() ? "right" : "wrong"},
+          {"need_gib", d.need_gib},
+          {"capacity_gib", d.capacity_gib},
+          {"profile", d.profile},
+          {"strategy", d.strategy}};
 }
 
 }  // namespace
@@ -153,24 +141,19 @@ std::string memory_summary(const MemoryAccuracy& accuracy) {
   return fmt::format(
       "Memory, errors of predictions\n{}\nRan or out of memory\n{}\n{} rows are not modelled\n{}",
       statistics_table(accuracy).text(2), decision_table(accuracy).text(2),
-      accuracy.unmodelled.size(), unmodelled_counts(accuracy).text(2));
+      accuracy.unmodelled.size(), unmodelled_counts(accuracy.unmodelled).text(2));
 }
 
-std::string memory_markdown(const MemoryAccuracy& accuracy) {
-  return fmt::format(
-      "# Memory: predicted beside published\n\n"
-      "Written by `ithaca validate -o reports` from reports/published.  Error is predicted over "
-      "measured less one; bias is the median of the signed errors.  Nothing is fitted to these "
-      "rows.\n\n"
-      "- after forward: tensors held when the loss is known, GiB\n"
-      "- allocated peak: most tensors of a step, GiB\n"
-      "- device peak: those with context, communicators and buffers, GiB\n"
-      "- longest: tokens of the longest sequence that fits\n\n"
-      "## Errors by source\n\n{}\n## Ran or out of memory\n\n{}\n## Not modelled\n\n{}\n"
-      "## Every prediction\n\n{}\n## Every decision\n\n{}\n## Every row that is not modelled\n\n{}",
-      statistics_table(accuracy).markdown(), decision_table(accuracy).markdown(),
-      unmodelled_counts(accuracy).markdown(), prediction_rows(accuracy).markdown(),
-      decision_rows(accuracy).markdown(), unmodelled_rows(accuracy).markdown());
+std::vector<Section> memory_sections(const MemoryAccuracy& accuracy) {
+  return {section("Memory: errors by source", statistics_table(accuracy),
+                  "After forward: tensors held when the loss is known, GiB.  Allocated peak: most "
+                  "tensors of a step, GiB.  Device peak: those with context, communicators and "
+                  "buffers, GiB.  Longest: tokens of the longest sequence that fits."),
+          section("Memory: ran or out of memory", decision_table(accuracy)),
+          section("Memory: not modelled", unmodelled_counts(accuracy.unmodelled)),
+          section("Memory: every prediction", prediction_rows(accuracy)),
+          section("Memory: every decision", decision_rows(accuracy)),
+          section("Memory: every row that is not modelled", unmodelled_rows(accuracy.unmodelled))};
 }
 
 std::string memory_csv(const MemoryAccuracy& accuracy) {
@@ -195,37 +178,13 @@ std::string memory_csv(const MemoryAccuracy& accuracy) {
   return table.csv();
 }
 
-Json memory_json(const MemoryAccuracy& accuracy) {
-  Json json = {{"schema", "ithaca/1"}, {"overall", statistics_json(accuracy, "")}};
-  json["sources"] = Json::object();
+void add_memory(Json& json, const MemoryAccuracy& accuracy) {
+  add_statistics(json["overall"], accuracy, "");
   for (const std::string& name : sources(accuracy))
-    json["sources"][name] = statistics_json(accuracy, name);
-  json["rows"] = Json::array();
-  for (const MemoryPrediction& p : accuracy.predictions)
-    json["rows"].push_back({{"id", p.id},
-                            {"source", p.source},
-                            {"what", p.what},
-                            {"measured", p.measured},
-                            {"predicted", p.predicted},
-                            {"error", p.error()},
-                            {"profile", p.profile},
-                            {"strategy", p.strategy}});
-  for (const MemoryDecision& d : accuracy.decisions)
-    json["rows"].push_back({{"id", d.id},
-                            {"source", d.source},
-                            {"what", "decision"},
-                            {"measured", word(d.ran)},
-                            {"predicted", word(d.fits)},
-                            {"decision", d.right() ? "right" : "wrong"},
-                            {"need_gib", d.need_gib},
-                            {"capacity_gib", d.capacity_gib},
-                            {"profile", d.profile},
-                            {"strategy", d.strategy}});
-  json["unmodelled"] = Json::array();
-  for (const UnmodelledRow& row : accuracy.unmodelled)
-    json["unmodelled"].push_back(
-        {{"id", row.id}, {"source", row.source}, {"what", "memory"}, {"reason", row.reason}});
-  return json;
+    add_statistics(json["sources"][name], accuracy, name);
+  for (const MemoryPrediction& p : accuracy.predictions) json["rows"].push_back(row_json(p));
+  for (const MemoryDecision& d : accuracy.decisions) json["rows"].push_back(row_json(d));
+  add_unmodelled(json["unmodelled"], accuracy.unmodelled, "memory");
 }
 
 }  // namespace ithaca

@@ -3,6 +3,7 @@
 #include "models/data_dir.h"
 #include "models/nearest.h"
 #include "models/yaml.h"
+#include "reports/yaml_files.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -148,21 +149,10 @@ std::vector<PublishedRow> published_file(const std::string& path) {
 }
 
 std::vector<PublishedRow> published_rows(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (it->path().extension() == ".yaml") paths.push_back(it->path().string());
-  if (error)
-    throw InputError(
-        "--data", fmt::format("expected a folder, got {}: {}", in_quotes(folder), error.message()));
-  if (paths.empty())
-    throw InputError("--data",
-                     fmt::format("expected a folder of *.yaml files, got {}", in_quotes(folder)));
-  std::ranges::sort(paths);
   std::vector<PublishedRow> rows;
   std::set<std::string> ids;
-  for (const std::string& path : paths)
-    for (PublishedRow& row : published_file(path)) {
+  for (const fs::path& path : yaml_files(folder))
+    for (PublishedRow& row : published_file(path.string())) {
       if (!ids.insert(row.id).second)
         throw InputError(row.place, "id",
                          fmt::format("expected an id of its own, got {} again", in_quotes(row.id)));

@@ -52,8 +52,8 @@ struct PublishedRow {
 
 /// The rows of a file.  Throws InputError with place and key for anything wrong.
 std::vector<PublishedRow> published_file(const std::string& path);
-/// The rows of every *.yaml of a folder, files in the order of their names.  Throws InputError when there is no such
-/// folder, no such file, or an id occurs twice.
+/// The rows of every *.yaml of a folder, files in the order of their names; none when there is no such file.  Throws
+/// InputError when an id occurs twice.
 std::vector<PublishedRow> published_rows(const std::string& folder);
 /// The folder that ships with the program.
 std::string published_folder();

@@ -21,6 +21,8 @@ class TextTable {
   /// One cell per column; missing cells are empty.  More cells than columns are our bug.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
+  const std::vector<Column>& columns() const { return columns_; }
+  const std::vector<std::vector<std::string>>& rows() const { return rows_; }
 
   /// Aligned columns two spaces apart under a ruled header, every line indented, without trailing
   /// spaces.

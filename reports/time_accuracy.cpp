@@ -10,7 +10,6 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
-#include <map>
 
 namespace ithaca {
 namespace {
@@ -24,11 +23,6 @@ constexpr std::array time_keys{"iter_time_s",
                                "fwd_ms",
                                "bwd_ms",
                                "fwd_bwd_ms"};
-
-bool speaks_of_time(const PublishedRow& row) {
-  return std::ranges::any_of(time_keys,
-                             [&](const char* key) { return row.metric(key).has_value(); });
-}
 
 double tokens_of(const PublishedRow& row) {
   return static_cast<double>(row.global_batch) * static_cast<double>(row.seq_len);
@@ -140,7 +134,7 @@ class RowReader {
   void predict(const char* what, double measured, double predicted, double tokens) {
     into_.predictions.push_back({row_.id, row_.file, what, measured, predicted, tokens,
                                  group_of(row_), counts(row_), std::string(s_.job.profile.name),
-                                 s_.strategy, s_.reading});
+                                 s_.strategy, s_.reading, s_.job.cluster.gpu.compute_capability});
   }
 
   const PublishedRow& row_;
@@ -148,38 +142,6 @@ class RowReader {
   ClusterCost cost_;
   TimeAccuracy& into_;
 };
-
-using Group = std::vector<const TimePrediction*>;
-
-std::map<std::pair<std::string, std::string>, Group> groups_of(const TimeAccuracy& accuracy,
-                                                               std::string_view source) {
-  std::map<std::pair<std::string, std::string>, Group> groups;
-  for (const TimePrediction& p : accuracy.predictions)
-    if (source.empty() || p.source == source) groups[{p.group, p.what}].push_back(&p);
-  std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
-  return groups;
-}
-
-double measured(const TimePrediction* p) {
-  return p->measured_s / p->tokens_per_gpu;
-}
-double predicted(const TimePrediction* p) {
-  return p->predicted_s / p->tokens_per_gpu;
-}
-
-void add_pairs(OrderStatistics& s, const Group& group) {
-  constexpr double apart = 1.05;
-  for (std::size_t i = 0; i < group.size(); ++i)
-    for (std::size_t j = 0; j < group.size(); ++j) {
-      if (measured(group[i]) <= apart * measured(group[j])) continue;  // i is slower
-      ++s.pairs;
-      s.right_pairs += predicted(group[i]) > predicted(group[j]) ? 1 : 0;
-    }
-}
-
-}  // namespace
-
-namespace {
 
 /// One measurement that stands in two places counts once.
 void append(TimeAccuracy& all, const TimeAccuracy& row) {
@@ -199,24 +161,20 @@ void append(TimeAccuracy& all, const TimeAccuracy& row) {
 
 }  // namespace
 
+bool speaks_of_time(const PublishedRow& row) {
+  return std::ranges::any_of(time_keys,
+                             [&](const char* key) { return row.metric(key).has_value(); });
+}
+
 TimeAccuracy time_accuracy(const std::vector<PublishedRow>& rows) {
   TimeAccuracy accuracy;
   for (const PublishedRow& row : rows) {
     if (!speaks_of_time(row)) continue;
-    const auto setup = setup_of(row);
-    if (const auto* const reason = std::get_if<Unmodelled>(&setup)) {
-      accuracy.unmodelled.push_back({row.id, row.file, reason->reason});
-      continue;
-    }
-    try {
+    predict_row(row, accuracy.unmodelled, [&](const PublishedSetup& setup) {
       TimeAccuracy one;  // a row is predicted as a whole or not at all
-      RowReader(row, std::get<PublishedSetup>(setup), one).read();
+      RowReader(row, setup, one).read();
       append(accuracy, one);
-    } catch (const CannotModel& reason) {
-      accuracy.unmodelled.push_back({row.id, row.file, reason.reason});
-    } catch (const InputError& error) {  // the step is impossible
-      accuracy.unmodelled.push_back({row.id, row.file, error.what()});
-    }
+    });
   }
   return accuracy;
 }
@@ -226,19 +184,6 @@ ErrorStatistics time_statistics(const TimeAccuracy& accuracy, std::string_view s
   for (const TimePrediction& p : accuracy.predictions)
     if (source.empty() ? p.counts : p.source == source) errors.push_back(p.error());
   return statistics(std::move(errors));
-}
-
-OrderStatistics order_statistics(const TimeAccuracy& accuracy, std::string_view source) {
-  constexpr double close = 1.03;
-  OrderStatistics s;
-  for (const auto& [key, group] : groups_of(accuracy, source)) {
-    ++s.groups;
-    add_pairs(s, group);
-    const auto* const best = *std::ranges::min_element(group, {}, measured);
-    const auto* const pick = *std::ranges::min_element(group, {}, predicted);
-    s.right_picks += measured(pick) <= close * measured(best) ? 1 : 0;
-  }
-  return s;
 }
 
 }  // namespace ithaca

@@ -4,7 +4,7 @@
 // is fitted to these rows.
 #pragma once
 
-#include "reports/memory_accuracy.h"
+#include "reports/accuracy.h"
 #include "reports/published_rows.h"
 
 #include <string>
@@ -22,6 +22,7 @@ struct TimePrediction {
   /// End to end or a whole layer, digits of a table, nothing on the host: counts among "all".
   bool counts = true;
   std::string profile, strategy, reading;
+  int compute_capability = 0;  ///< of the GPU, as Gpu has it
   double error() const { return predicted_s / measured_s - 1; }
 };
 
@@ -30,19 +31,12 @@ struct TimeAccuracy {
   std::vector<UnmodelledRow> unmodelled;
 };
 
+/// Whether the row states a time, or anything that gives one.
+bool speaks_of_time(const PublishedRow&);
 /// Of the rows that say anything of time, in their order.
 TimeAccuracy time_accuracy(const std::vector<PublishedRow>&);
 
 /// Of the predictions of a source; of all that count when it is empty.
 ErrorStatistics time_statistics(const TimeAccuracy&, std::string_view source);
-
-/// How well the order of strategies is predicted inside the groups of a source, or of all when it is empty.
-struct OrderStatistics {
-  std::size_t groups = 0;       ///< of two rows at least
-  std::size_t pairs = 0;        ///< measured to differ by more than 5 %
-  std::size_t right_pairs = 0;  ///< of these, predicted in that order
-  std::size_t right_picks = 0;  ///< groups whose predicted best is measured within 3 % of the best
-};
-OrderStatistics order_statistics(const TimeAccuracy&, std::string_view source);
 
 }  // namespace ithaca

@@ -1,24 +1,13 @@
 #include "reports/time_accuracy_text.h"
 
-#include "reports/text_table.h"
+#include "reports/accuracy_text.h"
+#include "reports/strategy_order.h"
 
-#include <algorithm>
 #include <fmt/format.h>
-#include <map>
 #include <set>
 
 namespace ithaca {
 namespace {
-
-std::string percent(double fraction) {
-  return fmt::format("{:.1f} %", 100 * fraction);
-}
-std::string signed_percent(double fraction) {
-  return fmt::format("{:+.1f} %", 100 * fraction);
-}
-std::string of(std::size_t right, std::size_t all) {
-  return all == 0 ? "" : fmt::format("{} of {}", right, all);
-}
 
 /// Files that have predictions, in order, and the empty name of all.
 std::vector<std::string> sources(const TimeAccuracy& accuracy) {
@@ -30,29 +19,20 @@ std::vector<std::string> sources(const TimeAccuracy& accuracy) {
 }
 
 TextTable statistics_table(const TimeAccuracy& accuracy) {
-  TextTable table({{"source", Align::left},
-                   {"rows", Align::right},
-                   {"median", Align::right},
-                   {"p90", Align::right},
-                   {"max", Align::right},
-                   {"bias", Align::right},
-                   {"pairs in order", Align::right},
-                   {"picks right", Align::right}});
+  std::vector<TextTable::Column> columns = with_statistics({{"source", Align::left}});
+  for (const char* const name : {"pairs in order", "rank correlation", "picks right"})
+    columns.push_back({name, Align::right});
+  TextTable table(columns);
+  const std::vector<GroupOrder> orders = group_orders(accuracy);
   for (const std::string& name : sources(accuracy)) {
-    const ErrorStatistics s = time_statistics(accuracy, name);
-    const OrderStatistics o = order_statistics(accuracy, name);
-    table.add({name.empty() ? "all that count" : name, std::to_string(s.rows), percent(s.median),
-               percent(s.p90), percent(s.max), signed_percent(s.bias), of(o.right_pairs, o.pairs),
-               of(o.right_picks, o.groups)});
+    const OrderStatistics o = order_statistics(orders, name);
+    std::vector<std::string> cells =
+        with_statistics({name.empty() ? "all that count" : name}, time_statistics(accuracy, name));
+    cells.push_back(right_of(o.right_pairs, o.pairs));
+    cells.push_back(o.groups == 0 ? "" : fmt::format("{:.2f}", o.rank_correlation));
+    cells.push_back(right_of(o.right_picks, o.groups));
+    table.add(std::move(cells));
   }
-  return table;
-}
-
-TextTable unmodelled_counts(const TimeAccuracy& accuracy) {
-  std::map<std::pair<std::string, std::string>, int> counts;
-  for (const UnmodelledRow& row : accuracy.unmodelled) ++counts[{row.source, row.reason}];
-  TextTable table({{"source", Align::left}, {"rows", Align::right}, {"not modelled", Align::left}});
-  for (const auto& [key, rows] : counts) table.add({key.first, std::to_string(rows), key.second});
   return table;
 }
 
@@ -73,29 +53,38 @@ TextTable prediction_rows(const TimeAccuracy& accuracy) {
   return table;
 }
 
-TextTable unmodelled_rows(const TimeAccuracy& accuracy) {
-  TextTable table({{"row", Align::left}, {"source", Align::left}, {"reason", Align::left}});
-  for (const UnmodelledRow& row : accuracy.unmodelled) table.add({row.id, row.source, row.reason});
-  return table;
+Json order_json(const OrderStatistics& o) {
+  return {{"groups", o.groups},
+          {"pairs", o.pairs},
+          {"right_pairs", o.right_pairs},
+          {"rank_correlation", o.rank_correlation},
+          {"right_picks", o.right_picks}};
 }
 
-Json statistics_json(const TimeAccuracy& accuracy, const std::string& source) {
-  const ErrorStatistics s = time_statistics(accuracy, source);
-  return {{"rows", s.rows}, {"median", s.median}, {"p90", s.p90}, {"max", s.max}, {"bias", s.bias}};
+Json group_json(const GroupOrder& o) {
+  return {{"source", o.source},
+          {"group", o.group},
+          {"what", o.what},
+          {"rows", o.rows},
+          {"pairs", o.pairs},
+          {"right_pairs", o.right_pairs},
+          {"rank_correlation", o.rank_correlation},
+          {"measured_best", o.measured_best},
+          {"predicted_best", o.predicted_best},
+          {"right_pick", o.right_pick}};
 }
 
-Json groups_json(const TimeAccuracy& accuracy) {
-  Json groups = Json::array();
-  for (const std::string& name : sources(accuracy)) {
-    const OrderStatistics o = order_statistics(accuracy, name);
-    if (o.groups == 0) continue;
-    groups.push_back({{"source", name.empty() ? "all" : name},
-                      {"groups", o.groups},
-                      {"pairs", o.pairs},
-                      {"right_pairs", o.right_pairs},
-                      {"right_picks", o.right_picks}});
-  }
-  return groups;
+Json row_json(const TimePrediction& p) {
+  return {{"id", p.id},
+          {"source", p.source},
+          {"what", p.what},
+          {"measured", p.measured_s},
+          {"predicted", p.predicted_s},
+          {"error", p.error()},
+          {"counts", p.counts},
+          {"group", p.group},
+          {"profile", p.profile},
+          {"strategy", p.strategy}};
 }
 
 }  // namespace
@@ -103,23 +92,25 @@ Json groups_json(const TimeAccuracy& accuracy) {
 std::string time_summary(const TimeAccuracy& accuracy) {
   return fmt::format("Time, errors of predictions\n{}\n{} rows are not modelled\n{}",
                      statistics_table(accuracy).text(2), accuracy.unmodelled.size(),
-                     unmodelled_counts(accuracy).text(2));
+                     unmodelled_counts(accuracy.unmodelled).text(2));
 }
 
-std::string time_markdown(const TimeAccuracy& accuracy) {
-  return fmt::format(
-      "# Time: predicted beside published\n\n"
-      "Written by `ithaca validate -o reports` from reports/published.  Error is predicted over "
-      "measured less one; bias is the median of the signed errors.  Nothing is fitted to these "
-      "rows.  Rows that count among all are steps or whole layers, digits of a table (not read "
-      "from a figure), with nothing on the host.  A group has rows that differ in nothing but how "
-      "they are split; its "
-      "pairs are those measured to differ by more than 5 % for each token; a pick is right when "
-      "the predicted best is measured within 3 % of the best.\n\n"
-      "## Errors by source\n\n{}\n## Not modelled\n\n{}\n## Every prediction\n\n{}\n"
-      "## Every row that is not modelled\n\n{}",
-      statistics_table(accuracy).markdown(), unmodelled_counts(accuracy).markdown(),
-      prediction_rows(accuracy).markdown(), unmodelled_rows(accuracy).markdown());
+std::vector<Section> time_sections(const TimeAccuracy& accuracy) {
+  std::vector<Section> sections{
+      section("Time: errors by source", statistics_table(accuracy),
+              "Rows that count among all are steps or whole layers, digits of a table (not read "
+              "from a figure), with nothing on the host.  A group has rows that differ in nothing "
+              "but how they are split; its pairs are those measured to differ by more than 5 % for "
+              "each token; rank correlation is Kendall's tau, the mean of the groups; a pick is "
+              "right when the predicted best is measured within 3 % of the best."),
+      section("Time: not modelled", unmodelled_counts(accuracy.unmodelled)),
+      section("Time: every prediction", prediction_rows(accuracy)),
+      section("Time: every row that is not modelled", unmodelled_rows(accuracy.unmodelled))};
+  sections.front().figures.push_back(
+      {"accuracy",
+       "Time as predicted over time as measured, by source.  Line: equal; band: 18 % "
+       "to either side; hollow: rows that do not count among all."});
+  return sections;
 }
 
 std::string time_csv(const TimeAccuracy& accuracy) {
@@ -144,24 +135,15 @@ std::string time_csv(const TimeAccuracy& accuracy) {
 }
 
 void add_time(Json& json, const TimeAccuracy& accuracy) {
-  for (const std::string& name : sources(accuracy))
-    (name.empty() ? json["overall"] : json["sources"][name])["time"] =
-        statistics_json(accuracy, name);
-  json["groups"] = groups_json(accuracy);
-  for (const TimePrediction& p : accuracy.predictions)
-    json["rows"].push_back({{"id", p.id},
-                            {"source", p.source},
-                            {"what", p.what},
-                            {"measured", p.measured_s},
-                            {"predicted", p.predicted_s},
-                            {"error", p.error()},
-                            {"counts", p.counts},
-                            {"group", p.group},
-                            {"profile", p.profile},
-                            {"strategy", p.strategy}});
-  for (const UnmodelledRow& row : accuracy.unmodelled)
-    json["unmodelled"].push_back(
-        {{"id", row.id}, {"source", row.source}, {"what", "time"}, {"reason", row.reason}});
+  const std::vector<GroupOrder> orders = group_orders(accuracy);
+  for (const std::string& name : sources(accuracy)) {
+    Json& to = name.empty() ? json["overall"] : json["sources"][name];
+    to["time"] = statistics_json(time_statistics(accuracy, name));
+    to["order"] = order_json(order_statistics(orders, name));
+  }
+  for (const GroupOrder& o : orders) json["groups"].push_back(group_json(o));
+  for (const TimePrediction& p : accuracy.predictions) json["rows"].push_back(row_json(p));
+  add_unmodelled(json["unmodelled"], accuracy.unmodelled, "time");
 }
 
 }  // namespace ithaca

@@ -1,4 +1,5 @@
 // Times of published rows beside predictions that nothing was fitted to; prints every source's errors.
+#include "reports/strategy_order.h"
 #include "reports/time_accuracy.h"
 #include "reports/time_accuracy_text.h"
 

@@ -1,0 +1,286 @@
+#include "reports/claims.h"
+
+#include "reports/accuracy_text.h"
+#include "reports/crossover.h"
+#include "reports/format.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <iterator>
+
+namespace ithaca {
+namespace {
+
+constexpr const char* ulysses_source = "arXiv 2309.14509 and the blog deepspeed-ulysses";
+constexpr const char* race_configuration =
+    "dense 7B on 32 and 30B on 64 A100 of 40 GB, 8K tokens and more; each side as it is fastest";
+
+Claim claim(const char* said, const char* source, std::string configuration, bool all, bool some,
+            std::string verdict) {
+  return {said, source, std::move(configuration),
+          all    ? Holds::yes
+          : some ? Holds::under_conditions
+                 : Holds::no,
+          std::move(verdict)};
+}
+
+double tflops(const Race& race, const RaceLength& at) {
+  return at.ulysses ? at.ulysses->tokens_per_s_per_gpu * race.flops_per_token(at.tokens) / 1e12 : 0;
+}
+
+std::int64_t longest(const Race& race, const std::optional<Racer> RaceLength::*side) {
+  std::int64_t tokens = 0;
+  for (const RaceLength& at : race.lengths)
+    if (at.*side) tokens = at.tokens;
+  return tokens;
+}
+
+Claim throughput_claim(const std::vector<Race>& races) {
+  std::string text;
+  std::size_t reached = 0, asked = 0;
+  for (const Race& race : races) {
+    const RaceLength* best = nullptr;
+    for (const RaceLength& at : race.lengths)
+      if (at.ratio()) {
+        ++asked;
+        reached += *at.ratio() >= 2.5 ? 1 : 0;
+        if (best == nullptr || *at.ratio() > *best->ratio()) best = &at;
+      }
+    if (best != nullptr)
+      text += fmt::format("{}: at most {:.2f} x, at {} tokens{}.  ", race.model.name,
+                          *best->ratio(), grouped(best->tokens),
+                          best->published_ratio()
+                              ? fmt::format(" (published {:.2f} x)", *best->published_ratio())
+                              : "");
+  }
+  text += fmt::format("2.5 x is predicted at {} of {} lengths where both fit.", reached, asked);
+  return claim("2.5 times the throughput of Megatron's sequence parallelism", ulysses_source,
+               race_configuration, asked > 0 && reached == asked, reached > 0, text);
+}
+
+Claim length_claim(const std::vector<Race>& races) {
+  std::string text;
+  std::size_t held = 0;
+  for (const Race& race : races) {
+    const std::int64_t u = longest(race, &RaceLength::ulysses),
+                       m = longest(race, &RaceLength::megatron);
+    held += m > 0 && u >= 4 * m ? 1 : 0;
+    text += fmt::format(
+        "{}: {} tokens against {}, {}.  ", race.model.name, grouped(u), grouped(m),
+        m == 0 ? "where Megatron's fits at no length"
+               : fmt::format("{:.2g} x", static_cast<double>(u) / static_cast<double>(m)));
+  }
+  text += "Lengths are doubled until none fits.";
+  return claim("4 times the length of Megatron's sequence parallelism", ulysses_source,
+               race_configuration, held == races.size() && held > 0, held > 0, text);
+}
+
+Claim rate_claim(const std::vector<Race>& races) {
+  double best = 0, published = 0;
+  std::string where;
+  for (const Race& race : races)
+    for (const RaceLength& at : race.lengths) {
+      if (at.published) published = std::max(published, at.published_ulysses_tflops.value_or(0));
+      if (at.published && tflops(race, at) > best) {
+        best = tflops(race, at);
+        where = fmt::format("{} at {} tokens", race.model.name, grouped(at.tokens));
+      }
+    }
+  return claim("more than 175 TFLOP/s a GPU", ulysses_source, race_configuration, best > 175, false,
+               fmt::format("At best {:.0f} TFLOP/s is predicted, {} (published {:.0f}), in the "
+                           "figures' own FLOPs: full attention and recompute counted.",
+                           best, where, published));
+}
+
+/// The models of the figures, a layer.
+LayerShape layer_shape(const RaceModel& m) {
+  LayerShape s;
+  s.d = m.hidden;
+  s.k = m.heads;
+  s.e = m.hidden / m.heads;
+  s.i = 4 * m.hidden;
+  s.norm = Norm::layer;
+  s.act = Act::gelu;
+  s.rope = false;
+  return s;
+}
+
+}  // namespace
+
+const char* name_of(Holds holds) {
+  return holds == Holds::yes                ? "holds"
+         : holds == Holds::under_conditions ? "holds under conditions"
+                                            : "does not hold";
+}
+
+std::vector<Claim> race_claims(const std::vector<Race>& races) {
+  return {throughput_claim(races), length_claim(races), rate_claim(races)};
+}
+
+namespace {
+
+Claim tenth_claim() {
+  std::string text;
+  bool all = true, some = false;
+  for (const RaceModel& m : race_models()) {
+    const LayerShape shape = layer_shape(m);
+    int least = 0;
+    const int most = static_cast<int>(std::min<std::int64_t>(m.gpus, m.heads));
+    for (int N = most; N > 1; N /= 2)
+      if (sent_line("tp_sp", shape, N).bytes_per_token >=
+          10 * sent_line("ulysses_zero3", shape, N).bytes_per_token)
+        least = N;
+    const SentLine u = sent_line("ulysses_zero3", shape, most), t = sent_line("tp_sp", shape, most);
+    const double room = t.bytes_per_token - 10 * u.bytes_per_token;
+    all = all && least == 2;
+    some = some || least > 0;
+    text += fmt::format(
+        "{}: activations alone, from {} GPUs{}.  ", m.name, least,
+        room > 0 ? fmt::format("; with the weights of ZeRO-3, on {} GPUs, from {} tokens", most,
+                               grouped(static_cast<std::int64_t>(10 * u.fixed_bytes / room)))
+                 : "; with the weights of ZeRO-3, never");
+  }
+  return claim("ten times less communication than Megatron's sequence parallelism", ulysses_source,
+               "bytes a rank sends for one layer, both passes, counted; equal degrees, to the "
+               "models' heads",
+               all, some, text);
+}
+
+/// Bytes of a rank at 8K tokens a GPU, from 2 GPUs to the last degree: the last over the first, O() taken off.
+double growth(const char* strategy, const LayerShape& shape, int last) {
+  const auto bytes = [&](int N) {
+    return sent_line(strategy, shape, N).bytes_per_token * 8192.0 * N * N / (N - 1);
+  };
+  return bytes(last) / bytes(2);
+}
+
+Claim constant_claim() {
+  std::string text;
+  bool all = true;
+  for (const RaceModel& m : race_models()) {
+    const LayerShape shape = layer_shape(m);
+    const int last = static_cast<int>(std::min<std::int64_t>(m.gpus, m.heads));
+    const double u = growth("ulysses_zero3", shape, last), t = growth("tp_sp", shape, last);
+    all = all && std::abs(u - 1) < 0.01;
+    text += fmt::format(
+        "{}, 2 to {} GPUs at 8,192 tokens each: {:.2f} x for Ulysses, {:.1f} x for TP-SP, but for "
+        "(N-1)/N.  ",
+        m.name, last, u, t);
+  }
+  LayerShape grouped_queries = layer_shape(race_models().front());
+  grouped_queries.g = 4;
+  grouped_queries.k /= 4;
+  const double beyond = growth("ulysses_zero3", grouped_queries, 32);
+  text += fmt::format(
+      "With 8 heads of keys and values on 32 GPUs: {:.2f} x, as they are sent more "
+      "than once beyond 8.",
+      beyond);
+  return claim("constant volume when length and GPUs grow together", ulysses_source,
+               "bytes of activations a rank sends for one layer, both passes, counted",
+               all && std::abs(beyond - 1) < 0.01, all, text);
+}
+
+Claim against(const std::vector<OdysseusLength>& lengths, const char* said, const char* other) {
+  std::string yes, no;
+  std::size_t agreed = 0, all = 0;
+  for (const OdysseusLength& l : lengths) {
+    const auto find = [&](std::string_view method) {
+      return std::ranges::find(l.runs, method, &OdysseusRun::method);
+    };
+    const auto o = find("Odysseus, MLP by ZeRO-3"), x = find(other);
+    if (o == l.runs.end() || x == l.runs.end() || o->row.gpus == 1) continue;
+    const double predicted = o->predicted_s() / x->predicted_s() - 1,
+                 measured = o->measured_s() / x->measured_s() - 1;
+    ++all;
+    agreed += (predicted < 0) == (measured < 0) ? 1 : 0;
+    (predicted < 0 ? yes : no) += fmt::format(
+        " {} of {} on {} ({}, measured {})", grouped(l.runs[0].row.seq_len), o->row.model.name,
+        o->row.gpus, signed_percent(predicted), signed_percent(measured));
+  }
+  const std::string text =
+      fmt::format("Faster:{}.  Not:{}.  Measured on the same side at {} of {} lengths.",
+                  yes.empty() ? " nowhere" : yes, no.empty() ? " nowhere" : no, agreed, all);
+  return claim(said, "README of Odysseus-Transformer",
+               "8 A100 of 80 GB and fewer, as the benchmark ran; predicted time of a step",
+               no.empty(), !yes.empty(), text);
+}
+
+TextTable claims_table(const std::vector<Claim>& claims) {
+  TextTable table({{"claim", Align::left},
+                   {"source", Align::left},
+                   {"configuration", Align::left},
+                   {"verdict", Align::left},
+                   {"found", Align::left}});
+  for (const Claim& c : claims)
+    table.add({c.said, c.source, c.configuration, name_of(c.holds), c.verdict});
+  return table;
+}
+
+std::string racer_text(const std::optional<Racer>& racer, double flops_per_token) {
+  if (!racer) return "does not fit";
+  return fmt::format("{:.0f} ({}{})", racer->tokens_per_s_per_gpu * flops_per_token / 1e12,
+                     to_string(racer->mesh), racer->recompute ? ", recompute" : "");
+}
+
+Section race_section(const Race& race) {
+  TextTable table({{"tokens", Align::right},
+                   {"Ulysses, published", Align::right},
+                   {"predicted", Align::left},
+                   {"Megatron, published", Align::right},
+                   {"predicted", Align::left},
+                   {"ratio, published", Align::right},
+                   {"predicted", Align::right}});
+  const auto rate = [](const std::optional<double>& r, bool published) {
+    return r ? fmt::format("{:.1f}", *r) : published ? "out of memory" : "";
+  };
+  const auto ratio = [](const std::optional<double>& r) {
+    return r ? fmt::format("{:.2f}", *r) : "";
+  };
+  for (const RaceLength& at : race.lengths)
+    table.add({grouped(at.tokens), rate(at.published_ulysses_tflops, at.published),
+               racer_text(at.ulysses, race.flops_per_token(at.tokens)),
+               rate(at.published_megatron_tflops, at.published),
+               racer_text(at.megatron, race.flops_per_token(at.tokens)),
+               ratio(at.published_ratio()), ratio(at.ratio())});
+  return section(
+      fmt::format("{} on {} A100 of 40 GB: TFLOP/s a GPU", race.model.name, race.model.gpus), table,
+      fmt::format("{} layers of {}, {} heads: {}.  FLOPs as the figures count them.",
+                  race.model.layers, race.model.hidden, race.model.heads, race.model.shape_from));
+}
+
+}  // namespace
+
+std::vector<Claim> volume_claims() {
+  return {tenth_claim(), constant_claim()};
+}
+
+std::vector<Claim> odysseus_claims(const std::vector<OdysseusLength>& lengths) {
+  return {against(lengths, "Odysseus is faster than TP-SP when L > i", "TP-SP"),
+          against(lengths, "Odysseus is faster than Ulysses when L > i", "Ulysses")};
+}
+
+Document claims_document(const std::vector<Claim>& claims, const std::vector<Race>& races) {
+  const auto held = [&](Holds holds) { return std::ranges::count(claims, holds, &Claim::holds); };
+  Document page;
+  page.title = "Headline claims, predicted";
+  page.headline = fmt::format(
+      "Of {} claims {} hold, {} hold under conditions and {} do not, as predicted under their "
+      "published configuration.",
+      claims.size(), held(Holds::yes), held(Holds::under_conditions), held(Holds::no));
+  page.sections = {section("Claims", claims_table(claims),
+                           "Written by `ithaca validate`; verdicts are computed.")};
+  for (const Race& r : races) page.sections.push_back(race_section(r));
+  return page;
+}
+
+Document claims_of(const std::vector<PublishedRow>& rows, const std::vector<OdysseusRun>& runs) {
+  std::vector<Race> races;
+  for (const RaceModel& model : race_models()) races.push_back(race(model, rows));
+  std::vector<Claim> claims = race_claims(races);
+  std::ranges::copy(volume_claims(), std::back_inserter(claims));
+  std::ranges::copy(odysseus_claims(odysseus_lengths(runs)), std::back_inserter(claims));
+  return claims_document(claims, races);
+}
+
+}  // namespace ithaca

@@ -80,7 +80,8 @@ std::vector<Section> sections_of(const KernelAccuracy& accuracy) {
     rows.add({p.id, p.what, fmt::format("{:.4g} ms", 1e3 * p.measured_s),
               fmt::format("{:.4g} ms", 1e3 * p.predicted_s), signed_percent(p.error()), p.gpu});
   return {section("Kernels: errors by file", statistics_table(accuracy),
-                  "Predicted at the boost clock; long products of a benchmark run below it.  The "
+                  "Predicted at the boost clock; products of 1e12 FLOPs and more at the sustained "
+                  "one.  The "
                   "curves of the kernel files come from some of these rows: "
                   "tests/published/kernels_test.cpp judges the others."),
           section("Kernels: not modelled", unmodelled_counts(accuracy.unmodelled)),

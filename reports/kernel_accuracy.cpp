@@ -47,6 +47,9 @@ AttentionCode code_of(const std::string& name) {
   throw CannotModel{fmt::format("no model of attention by {}", name)};
 }
 
+/// Products as long as this feel the power limit (tests/published/kernels_test.cpp).
+constexpr double long_flops = 1e12;
+
 /// A row, and the head of its file for what it leaves out.
 class KernelRow {
  public:
@@ -77,9 +80,9 @@ class KernelRow {
   std::int64_t count(std::string_view key, std::string_view other = "") const {
     return find(key, other)->integer(1, std::int64_t{1} << 40);
   }
-  KernelModel model(std::string& gpu) const {
+  KernelModel model(std::string& gpu, Clock clock) const {
     gpu = preset_of(text("gpu"));
-    return KernelModel(load_gpu(gpu), Clock::boost);
+    return KernelModel(load_gpu(gpu), clock);
   }
   double measured(double flops, bool causal = false) const {
     if (const auto ms = find("ms")) return ms->positive() * 1e-3;
@@ -101,7 +104,8 @@ class KernelRow {
     KernelPrediction found;
     found.what = "product";
     found.measured_s = measured(flops);
-    found.predicted_s = model(found.gpu).product(p).seconds();
+    const Clock clock = flops < long_flops ? Clock::boost : Clock::sustained;
+    found.predicted_s = model(found.gpu, clock).product(p).seconds();
     return found;
   }
 
@@ -120,7 +124,7 @@ class KernelRow {
                                             : forward           ? "forward"
                                                                 : "backward");
     found.measured_s = measured(((forward ? 4 : 0) + (backward ? 10 : 0)) * square, causal);
-    const KernelModel kernels = model(found.gpu);
+    const KernelModel kernels = model(found.gpu, Clock::boost);
     const AttentionCode code = code_of(text("kernel"));
     const std::int64_t pairs = causal ? L * (L + 1) / 2 : L * L;
     for (const bool back : {false, true})

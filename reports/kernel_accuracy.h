@@ -3,7 +3,8 @@
 // A file is {source: {...}, rows: [...]} or {header: {...}, rows: [...]}; what a row leaves out, such as `gpu`, stands in
 // its head.  A row is a matrix product (m, n, k) or attention (seq_len, heads, head_dim, causal, pass, kernel) with ms or
 // tflops; other rows, and GPUs without a preset, are listed with the reason.  Predicted at the boost clock, as benchmarks
-// of a few milliseconds run.  FLOPs: 2 m n k; 4 L^2 head_dim a head forward, 10 backward, half of it under a causal mask.
+// of a few milliseconds run, but for products of 1e12 FLOPs and more: these are at the sustained clock.  FLOPs: 2 m n k;
+// 4 L^2 head_dim a head forward, 10 backward, half of it under a causal mask.
 #pragma once
 
 #include "reports/accuracy.h"

@@ -180,8 +180,11 @@ std::string memory_csv(const MemoryAccuracy& accuracy) {
 
 void add_memory(Json& json, const MemoryAccuracy& accuracy) {
   add_statistics(json["overall"], accuracy, "");
-  for (const std::string& name : sources(accuracy))
-    add_statistics(json["sources"][name], accuracy, name);
+  for (const std::string& name : sources(accuracy)) {
+    Json& source = json["sources"][name];
+    if (source.is_null()) source = Json::object();
+    add_statistics(source, accuracy, name);
+  }
   for (const MemoryPrediction& p : accuracy.predictions) json["rows"].push_back(row_json(p));
   for (const MemoryDecision& d : accuracy.decisions) json["rows"].push_back(row_json(d));
   add_unmodelled(json["unmodelled"], accuracy.unmodelled, "memory");

@@ -161,8 +161,8 @@ void add_crossovers(const OdysseusRun& run, std::vector<std::string>& notes) {
       notes.push_back(fmt::format(
           "The README has Odysseus send less than {} when L > i, here {} tokens.  Counted on {} "
           "GPUs both send the same at {} tokens, and beyond it {} sends less: the claim {}.",
-          c.first, grouped(run.shape.i), run.row.gpus,
-          grouped(static_cast<std::int64_t>(*c.tokens)), c.less_when_longer,
+          published_method(c.first), grouped(run.shape.i), run.row.gpus,
+          grouped(static_cast<std::int64_t>(*c.tokens)), published_method(c.less_when_longer),
           c.less_when_longer != "odysseus_zero3" ? "has the wrong direction"
           : *c.tokens > 1.05 * static_cast<double>(run.shape.i)
               ? fmt::format("holds from {:.2f} i only",

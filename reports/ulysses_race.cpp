@@ -12,12 +12,23 @@ namespace {
 
 constexpr std::int64_t vocabulary = 50304;  // GPT-2's, padded as Megatron does
 
-Job job_of(const RaceModel& m, std::int64_t tokens, int samples, const char* profile) {
+/// One side of a race at one length.
+struct Side {
+  const RaceModel& model;
+  std::int64_t tokens;
+  bool ulysses, causal;
+  const char* strategy() const {
+    return ulysses ? "data_zero3(p) * ulysses_zero3(u)" : "data_ddp(p) * tp_sp(t)";
+  }
+};
+
+Job job_of(const Side& side, int samples) {
+  const RaceModel& m = side.model;
   Job job;
   job.model = m.name;
   LayerShape& s = job.shape;
   s.b = samples;
-  s.L = tokens;
+  s.L = side.tokens;
   s.d = m.hidden;
   s.k = m.heads;
   s.e = m.hidden / m.heads;
@@ -25,33 +36,39 @@ Job job_of(const RaceModel& m, std::int64_t tokens, int samples, const char* pro
   s.norm = Norm::layer;
   s.act = Act::gelu;
   s.rope = false;
+  if (!side.causal) s.mask = Mask::full();
   job.layers = m.layers;
   job.vocabulary = vocabulary;
   job.tied = true;
   job.cluster = load_cluster("dgx-a100-40g");
   job.gpus = m.gpus;
   job.recipe = find_recipe("mixed");
-  job.profile = find_profile(profile);
+  job.profile = find_profile(side.ulysses ? "deepspeed" : "megatron");
   return job;
 }
 
-/// The fastest of all degrees that fits.
-std::optional<Racer> best(const RaceModel& m, std::int64_t tokens, bool ulysses) {
-  const char* const axis = ulysses ? "u" : "t";
-  const std::string strategy =
-      ulysses ? "data_zero3(p) * ulysses_zero3(u)" : "data_ddp(p) * tp_sp(t)";
+/// The degrees that fit.
+std::vector<Mesh> meshes(const Side& side, const Recompute& recompute) {
+  const RaceModel& m = side.model;
+  std::vector<Mesh> fitting;
+  for (int degree = 1; degree <= std::gcd(m.gpus, static_cast<int>(m.heads)); degree *= 2) {
+    const Job job = job_of(side, m.gpus / degree);
+    const Mesh mesh({{"p", m.gpus / degree}, {side.ulysses ? "u" : "t", degree}});
+    const Need need = need_of(job, arrange(side.strategy(), mesh, job.shape), recompute);
+    if (need.fits_gpu(job.cluster)) fitting.push_back(mesh);
+  }
+  return fitting;
+}
+
+std::optional<Racer> fastest(const Side& side) {
   std::optional<Racer> found;
-  for (int degree = 1; degree <= std::gcd(m.gpus, static_cast<int>(m.heads)); degree *= 2)
-    for (const bool recompute : {false, true}) {
-      const int replicas = m.gpus / degree;
-      const Job job = job_of(m, tokens, replicas, ulysses ? "deepspeed" : "megatron");
-      const Mesh mesh({{"p", replicas}, {axis, degree}});
-      const Need need = need_of(job, arrange(strategy, mesh, job.shape), Recompute(recompute));
-      if (!need.fits_gpu(job.cluster)) continue;
-      const double step_s = price(job, strategy, mesh, Recompute(recompute)).time.step_s;
-      const double rate = static_cast<double>(tokens * replicas) / (step_s * m.gpus);
-      if (!found || rate > found->tokens_per_s_per_gpu) found = {strategy, mesh, recompute, rate};
-    }
+  for (const Mesh& mesh : meshes(side, true)) {
+    const int replicas = mesh.extents().front().ranks;
+    const Job job = job_of(side, replicas);
+    const double step_s = price(job, side.strategy(), mesh, true).time.step_s;
+    const double rate = static_cast<double>(side.tokens * replicas) / (step_s * job.gpus);
+    if (!found || rate > found->tokens_per_s_per_gpu) found = {side.strategy(), mesh, rate};
+  }
   return found;
 }
 
@@ -88,8 +105,8 @@ double Race::flops_per_token(std::int64_t tokens) const {
   return (6 * parameters + 12 * l * static_cast<double>(tokens) * d) * 4 / 3;
 }
 
-Race race(const RaceModel& model, const std::vector<PublishedRow>& rows) {
-  Race all{model, {}};
+Race race(const RaceModel& model, bool causal, const std::vector<PublishedRow>& rows) {
+  Race all{model, causal, {}};
   for (std::int64_t tokens = 8192;; tokens *= 2) {
     RaceLength at;
     at.tokens = tokens;
@@ -98,8 +115,9 @@ Race race(const RaceModel& model, const std::vector<PublishedRow>& rows) {
     at.published = u != nullptr;
     if (u != nullptr) at.published_ulysses_tflops = u->metric("tflops_per_gpu");
     if (m != nullptr) at.published_megatron_tflops = m->metric("tflops_per_gpu");
-    at.ulysses = best(model, tokens, true);
-    at.megatron = best(model, tokens, false);
+    at.ulysses = fastest({model, tokens, true, causal});
+    at.megatron = fastest({model, tokens, false, causal});
+    at.megatron_plain = !meshes({model, tokens, false, causal}, false).empty();
     if (!at.published && !at.ulysses && !at.megatron) return all;
     all.lengths.push_back(std::move(at));
   }

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
-#include <set>
 #include <sstream>
 
 namespace ithaca {
@@ -96,16 +95,6 @@ TEST(PublishedFolder, WithoutAnyOfItIsRefused) {
   const Folder folder("ithaca_empty");
   EXPECT_THROW(published_accuracy(folder.path()), InputError);
   EXPECT_THROW(published_accuracy(folder.path() + "/nowhere"), InputError);
-}
-
-/// Every row of every shipped file is predicted in time or memory, or listed with a reason.
-TEST(PublishedFolder, DropsNoRowThatIsShipped) {
-  const Json json = accuracy_json(published_accuracy(published_folder()));
-  std::set<std::string> ids;
-  for (const char* const part : {"rows", "unmodelled"})
-    for (const Json& row : json.at(part)) ids.insert(row.at("id").get<std::string>());
-  for (const PublishedRow& row : published_rows(published_folder()))
-    EXPECT_TRUE(ids.contains(row.id)) << row.id;
 }
 
 TEST(StrategyOrder, OfKnownGroupsIsKendallsTau) {

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <functional>
-#include <iterator>
 
 namespace ithaca {
 namespace {
@@ -18,9 +17,6 @@ constexpr const char* race_configuration =
     "dense 7B on 32 and 30B on 64 A100 of 40 GB, 8K tokens and more; each side as it is fastest, "
     "both with full recompute";
 
-std::string title_of(const Race& race) {
-  return fmt::format("{}, {} attention", race.model.name, race.causal ? "causal" : "full");
-}
 /// "; " between what is there.
 void append(std::string& text, const std::string& more) {
   text += (text.empty() ? "" : "; ") + more;
@@ -59,8 +55,8 @@ Claim throughput_claim(const std::vector<Race>& races) {
         if (best == nullptr || *at.ratio() > *best->ratio()) best = &at;
       }
     if (best != nullptr)
-      append(text, fmt::format("{}: at most {:.2f} x, at {} tokens{}", title_of(race),
-                               *best->ratio(), grouped(best->tokens),
+      append(text, fmt::format("{}: at most {:.2f} x, at {} tokens{}", race.title(), *best->ratio(),
+                               grouped(best->tokens),
                                best->published_ratio()
                                    ? fmt::format(" (published {:.2f} x)", *best->published_ratio())
                                    : ""));
@@ -111,7 +107,7 @@ Claim rate_claim(const std::vector<Race>& races) {
       best = std::max(best, tflops(race, at));
     }
     held += best > 175 ? 1 : 0;
-    append(text, fmt::format("{}: {:.0f} at {} tokens (published at most {:.0f})", title_of(race),
+    append(text, fmt::format("{}: {:.0f} at {} tokens (published at most {:.0f})", race.title(),
                              best, grouped(tokens), published));
   }
   return claim("more than 175 TFLOP/s a GPU", ulysses_source, race_configuration,
@@ -146,28 +142,33 @@ std::vector<Claim> race_claims(const std::vector<Race>& races) {
 
 namespace {
 
+/// The least degree from which activations of TP-SP are ten times those of Ulysses; 0: none.
+int tenfold_from(const LayerShape& shape, int most) {
+  int least = 0;
+  for (int N = most; N > 1; N /= 2)
+    if (sent_line("tp_sp", shape, N).bytes_per_token >=
+        10 * sent_line("ulysses_zero3", shape, N).bytes_per_token)
+      least = N;
+  return least;
+}
+
 Claim tenth_claim() {
   std::string text;
   bool all = true, some = false;
   for (const RaceModel& m : race_models()) {
     const LayerShape shape = layer_shape(m);
-    int least = 0;
     const int most = static_cast<int>(std::min<std::int64_t>(m.gpus, m.heads));
-    for (int N = most; N > 1; N /= 2)
-      if (sent_line("tp_sp", shape, N).bytes_per_token >=
-          10 * sent_line("ulysses_zero3", shape, N).bytes_per_token)
-        least = N;
+    const int least = tenfold_from(shape, most);
     const SentLine u = sent_line("ulysses_zero3", shape, most), t = sent_line("tp_sp", shape, most);
     const double room = t.bytes_per_token - 10 * u.bytes_per_token;
     all = all && least == 2;
     some = some || least > 0;
-    append(
-        text,
-        fmt::format(
-            "{}: activations alone, from {} GPUs{}", m.name, least,
-            room > 0 ? fmt::format("; with the weights of ZeRO-3, on {} GPUs, from {} tokens", most,
-                                   grouped(static_cast<std::int64_t>(10 * u.fixed_bytes / room)))
-                     : "; with the weights of ZeRO-3, never"));
+    append(text,
+           fmt::format("{}: activations alone, from {} GPUs; with the weights of ZeRO-3, {}",
+                       m.name, least,
+                       room > 0 ? fmt::format("on {} GPUs, from {} tokens", most,
+                                              grouped(std::llround(10 * u.fixed_bytes / room)))
+                                : "never"));
   }
   return claim("ten times less communication than Megatron's sequence parallelism", ulysses_source,
                "bytes a rank sends for one layer, both passes, counted; equal degrees, to the "
@@ -234,49 +235,6 @@ Claim against(const std::vector<OdysseusLength>& lengths, const char* said, cons
                no.empty(), !yes.empty(), text);
 }
 
-TextTable claims_table(const std::vector<Claim>& claims) {
-  TextTable table({{"claim", Align::left},
-                   {"source", Align::left},
-                   {"configuration", Align::left},
-                   {"verdict", Align::left},
-                   {"found", Align::left}});
-  for (const Claim& c : claims)
-    table.add({c.said, c.source, c.configuration, name_of(c.holds), c.verdict});
-  return table;
-}
-
-std::string racer_text(const std::optional<Racer>& racer, double flops_per_token) {
-  if (!racer) return "does not fit";
-  return fmt::format("{:.0f} ({})", racer->tokens_per_s_per_gpu * flops_per_token / 1e12,
-                     to_string(racer->mesh));
-}
-
-Section race_section(const Race& race) {
-  TextTable table({{"tokens", Align::right},
-                   {"Ulysses, published", Align::right},
-                   {"predicted", Align::left},
-                   {"Megatron, published", Align::right},
-                   {"predicted", Align::left},
-                   {"ratio, published", Align::right},
-                   {"predicted", Align::right}});
-  const auto rate = [](const std::optional<double>& r, bool published) {
-    return r ? fmt::format("{:.1f}", *r) : published ? "out of memory" : "";
-  };
-  const auto ratio = [](const std::optional<double>& r) {
-    return r ? fmt::format("{:.2f}", *r) : "";
-  };
-  for (const RaceLength& at : race.lengths)
-    table.add({grouped(at.tokens), rate(at.published_ulysses_tflops, at.published),
-               racer_text(at.ulysses, race.flops_per_token(at.tokens)),
-               rate(at.published_megatron_tflops, at.published),
-               racer_text(at.megatron, race.flops_per_token(at.tokens)),
-               ratio(at.published_ratio()), ratio(at.ratio())});
-  return section(
-      fmt::format("{} on {} A100 of 40 GB: TFLOP/s a GPU", title_of(race), race.model.gpus), table,
-      fmt::format("{} layers of {}, {} heads: {}.  FLOPs as the figures count them.",
-                  race.model.layers, race.model.hidden, race.model.heads, race.model.shape_from));
-}
-
 }  // namespace
 
 std::vector<Claim> volume_claims() {
@@ -286,30 +244,6 @@ std::vector<Claim> volume_claims() {
 std::vector<Claim> odysseus_claims(const std::vector<OdysseusLength>& lengths) {
   return {against(lengths, "Odysseus is faster than TP-SP when L > i", "TP-SP"),
           against(lengths, "Odysseus is faster than Ulysses when L > i", "Ulysses")};
-}
-
-Document claims_document(const std::vector<Claim>& claims, const std::vector<Race>& races) {
-  const auto held = [&](Holds holds) { return std::ranges::count(claims, holds, &Claim::holds); };
-  Document page;
-  page.title = "Headline claims, predicted";
-  page.headline = fmt::format(
-      "Of {} claims {} hold, {} hold under conditions and {} do not, as predicted under their "
-      "published configuration.",
-      claims.size(), held(Holds::yes), held(Holds::under_conditions), held(Holds::no));
-  page.sections = {section("Claims", claims_table(claims),
-                           "Written by `ithaca validate`; verdicts are computed.")};
-  for (const Race& r : races) page.sections.push_back(race_section(r));
-  return page;
-}
-
-Document claims_of(const std::vector<PublishedRow>& rows, const std::vector<OdysseusRun>& runs) {
-  std::vector<Race> races;
-  for (const RaceModel& model : race_models())
-    for (const bool causal : {false, true}) races.push_back(race(model, causal, rows));
-  std::vector<Claim> claims = race_claims(races);
-  std::ranges::copy(volume_claims(), std::back_inserter(claims));
-  std::ranges::copy(odysseus_claims(odysseus_lengths(runs)), std::back_inserter(claims));
-  return claims_document(claims, races);
 }
 
 }  // namespace ithaca

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "planner/price.h"
-#include "reports/strategy_order.h"
 #include "reports/published_tables.h"
+#include "reports/strategy_order.h"
 
 #include <functional>
 #include <optional>

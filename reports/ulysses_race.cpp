@@ -105,6 +105,10 @@ double Race::flops_per_token(std::int64_t tokens) const {
   return (6 * parameters + 12 * l * static_cast<double>(tokens) * d) * 4 / 3;
 }
 
+std::string Race::title() const {
+  return fmt::format("{}, {} attention", model.name, causal ? "causal" : "full");
+}
+
 Race race(const RaceModel& model, bool causal, const std::vector<PublishedRow>& rows) {
   Race all{model, causal, {}};
   for (std::int64_t tokens = 8192;; tokens *= 2) {

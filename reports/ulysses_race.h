@@ -47,6 +47,7 @@ struct Race {
   std::vector<RaceLength> lengths;  ///< 8K and its doubles, until none fits
   /// FLOPs a token by the figures' convention: (6 parameters + 12 layers L d) 4/3, attention full, recompute counted.
   double flops_per_token(std::int64_t tokens) const;
+  std::string title() const;  ///< "GPT-7B, causal attention"
 };
 Race race(const RaceModel&, bool causal, const std::vector<PublishedRow>&);
 

@@ -48,6 +48,7 @@ void define(CommandLine& line) {
   line.verbs.push_back(make_plan(app));
   line.verbs.push_back(make_run(app));
   line.verbs.push_back(make_report(app));
+  line.verbs.push_back(make_calibrate(app));
   line.verbs.push_back(make_validate(app));
   line.verbs.push_back(make_models(app));
   line.verbs.push_back(make_clusters(app));

@@ -38,12 +38,15 @@ class RunVerb : public Verb {
     add("-L,--seq", seq_, "TOKENS", "tokens of a sample (the plan's)");
     add("--layers", layers_, "N",
         "layers to run, each verified on its own (1); to train (the plan's)");
+    add("--cluster", cluster_, "FILE",
+        "this machine as `ithaca calibrate` measured it: predict the time too");
     add_train_options(*app_, training_);
     app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     add("-o,--output", output_, "FILE", "write run.json");
     app_->footer(
         "Example:\n  ithaca run plan.yaml --scale 8 --seq 4k -o run.json\n"
         "  ithaca run plan.yaml --seq 1k --dtype f32\n"
+        "  ithaca run plan.yaml --seq 1k --layers 5 --cluster this-machine.yaml\n"
         "  ithaca run plan.yaml --scale 8 --seq 256 --layers 2 --steps 100 --data book.txt --csv "
         "loss.csv");
   }
@@ -112,7 +115,26 @@ class RunVerb : public Verb {
                                plan.job.profile.name));
     Arrangement at = arrange(plan.strategy, plan.mesh, shape);
     if (rings_in_bf16(at)) console.note(bf16_ring_note());
-    return {std::move(plan), shape, std::move(at), dtype, scale, {}};
+    const std::int64_t at_ranks = at.mesh.ranks();
+    return {std::move(plan), shape, std::move(at), dtype, scale, {}, calibrated(console, at_ranks)};
+  }
+
+  /// The machine of --cluster, if any.
+  std::optional<Cluster> calibrated(Console& console, std::int64_t ranks) const {
+    if (cluster_.empty()) return std::nullopt;
+    Cluster cluster = load_cluster(cluster_);
+    if (cluster.gpu.kernels.measured.empty())
+      throw InputError("--cluster",
+                       fmt::format("expected a file that `ithaca calibrate` wrote, got "
+                                   "{}, whose kernels are not of this machine",
+                                   cluster.name));
+    const int most = cluster.gpu.kernels.measured.at_once.back().ranks;
+    if (ranks > most)
+      console.note(
+          fmt::format("{} was calibrated for up to {} ranks, the time of {} is a guess, "
+                      "use ithaca calibrate --ranks {}",
+                      cluster.name, most, ranks, ranks));
+    return cluster;
   }
 
   /// A run that does not fit would be killed half-way.
@@ -158,7 +180,7 @@ class RunVerb : public Verb {
     }
   }
 
-  std::string plan_, communicator_, device_, dtype_, scale_, seq_, layers_, output_;
+  std::string plan_, communicator_, device_, dtype_, scale_, seq_, layers_, cluster_, output_;
   TrainFlags training_;
   bool json_ = false;
 };

@@ -2,6 +2,8 @@
 
 #include "cli/text.h"
 #include "reports/format.h"
+#include "sim/schedule.h"
+#include "sim/time.h"
 
 #include <algorithm>
 #include <cmath>
@@ -62,8 +64,19 @@ Json errors_part(const TwinRun& run) {
   return json;
 }
 
+/// Ranks with equal work are predicted once.
+double predicted_s(const Timeline& predicted, const Span& measured) {
+  double seconds = 0;
+  for (const Span& span : predicted.spans) {
+    if (span.step != measured.step) continue;
+    seconds = span.end_s - span.begin_s;
+    if (span.rank == measured.rank) break;
+  }
+  return seconds;
+}
+
 /// Layers follow one another.
-Json spans_part(const TwinRun& run) {
+Json spans_part(const TwinRun& run, const std::optional<Timeline>& predicted) {
   const Layer layer = layer_program(run.shape, run.arrangement.strategy, run.arrangement.mesh,
                                     {run.plan.recompute, true, run.dtype});
   Json json = Json::array();
@@ -78,24 +91,31 @@ Json spans_part(const TwinRun& run) {
                       {"phase", name_of(step.phase)},
                       {"begin_s", start_s + span.begin_s},
                       {"end_s", start_s + span.end_s}});
+      if (predicted) json.back()["predicted_s"] = predicted_s(*predicted, span);
     }
     start_s += v.timeline.end_s;
   }
   return json;
 }
 
-Json time_part(const TwinRun& run) {
+Json time_part(const TwinRun& run, const std::optional<Timeline>& predicted) {
+  Json layers = Json::array();
   double sharded_s = 0, one_rank_s = 0, compute_s = 0, exposed_s = 0;
   for (const Verification& v : run.layers) {
     sharded_s += v.timeline.end_s;
     compute_s += v.timeline.compute_s;
     exposed_s += v.timeline.exposed_comm_s;
     one_rank_s += v.one_rank_s;
+    layers.push_back(v.timeline.end_s);
   }
   return {{"wall_s", sharded_s},
           {"compute_s", compute_s},
           {"exposed_comm_s", exposed_s},
-          {"one_rank_s", one_rank_s}};
+          {"one_rank_s", one_rank_s},
+          {"layers_s", layers},
+          {"layer_s", run.median_layer_s()},
+          {"predicted_layer_s", predicted ? Json(predicted->end_s) : Json()},
+          {"calibrated", run.cluster ? Json(run.cluster->name) : Json()}};
 }
 
 }  // namespace
@@ -121,6 +141,21 @@ bool TwinRun::verified() const {
          max_replica_difference() <= tolerance();
 }
 
+double TwinRun::median_layer_s() const {
+  std::vector<double> all;
+  for (const Verification& v : layers) all.push_back(v.timeline.end_s);
+  std::ranges::sort(all);
+  const std::size_t n = all.size();
+  return n == 0 ? 0 : (all[(n - 1) / 2] + all[n / 2]) / 2;
+}
+
+Timeline predicted_layer(const TwinRun& run) {
+  const Layer layer = layer_program(run.shape, run.arrangement.strategy, run.arrangement.mesh,
+                                    {run.plan.recompute, true, run.dtype});
+  const Program p = retype(layer.program, run.dtype);
+  return time(p, blocking(p), ClusterCost(*run.cluster));
+}
+
 Json plan_json(const PlanFile& p) {
   return {{"model", p.job.model},
           {"shape", shape_json(p.job.shape)},
@@ -137,6 +172,8 @@ Json plan_json(const PlanFile& p) {
 }
 
 Json run_json(const TwinRun& run) {
+  const std::optional<Timeline> predicted =
+      run.cluster ? std::optional(predicted_layer(run)) : std::nullopt;
   return {{"schema", "ithaca/1"},
           {"kind", "run"},
           {"plan", plan_json(run.plan)},
@@ -157,8 +194,8 @@ Json run_json(const TwinRun& run) {
           {"update_live_bytes", live_part(run, 1)},
           {"sent_bytes", sent_part(run, false)},
           {"update_sent_bytes", sent_part(run, true)},
-          {"time", time_part(run)},
-          {"spans", spans_part(run)}};
+          {"time", time_part(run, predicted)},
+          {"spans", spans_part(run, predicted)}};
 }
 
 }  // namespace ithaca

@@ -5,6 +5,7 @@
 #include "reports/json.h"
 #include "runtime/verify.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct TwinRun {
   DType dtype = DType::f64;
   std::int64_t scale = 1;
   std::vector<Verification> layers;
+  std::optional<Cluster> cluster;  ///< this machine as calibrated; none: no time is predicted
 
   /// Largest max|a - b| / max|b| of a tensor that still counts as the same: f64 1e-10, f32 1e-4.
   double tolerance() const { return dtype == DType::f64 ? 1e-10 : 1e-4; }
@@ -25,7 +27,12 @@ struct TwinRun {
   double max_replica_difference() const;
   bool bytes_match() const;
   bool verified() const;
+  /// Of the layers one after another, each from its first step to its last: the middle of what was measured.
+  double median_layer_s() const;
 };
+
+/// A layer as the calibrated machine should run it.  The run has a cluster.
+Timeline predicted_layer(const TwinRun&);
 
 Json plan_json(const PlanFile&);
 Json run_json(const TwinRun&);

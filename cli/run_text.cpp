@@ -50,6 +50,14 @@ std::string errors_text(const TwinRun& run, const Json& json) {
   return table.text(2);
 }
 
+std::string predicted_text(const Json& time) {
+  const double predicted_s = time["predicted_layer_s"], measured_s = time["layer_s"];
+  return fmt::format("  predicted {} a layer on {}, measured {}{} ({:+.1f} %)\n",
+                     seconds_text(predicted_s), time["calibrated"].get<std::string>(),
+                     seconds_text(measured_s), time["layers_s"].size() > 2 ? " (median)" : "",
+                     100 * (predicted_s / measured_s - 1));
+}
+
 }  // namespace
 
 std::string run_text(const TwinRun& run) {
@@ -65,6 +73,7 @@ std::string run_text(const TwinRun& run) {
   text += fmt::format("\n  {} on {} ranks, {} on one rank (layer, forward and backward)\n",
                       seconds_text(time["wall_s"]), run.arrangement.mesh.ranks(),
                       seconds_text(time["one_rank_s"]));
+  if (run.cluster) text += predicted_text(time);
   if (run.verified())
     text +=
         fmt::format("  verified: every byte as predicted, largest error {:.1e} (at most {:.0e})\n",

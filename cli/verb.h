@@ -37,6 +37,7 @@ std::unique_ptr<Verb> make_longest(CLI::App& root);
 std::unique_ptr<Verb> make_plan(CLI::App& root);
 std::unique_ptr<Verb> make_run(CLI::App& root);
 std::unique_ptr<Verb> make_report(CLI::App& root);
+std::unique_ptr<Verb> make_calibrate(CLI::App& root);
 std::unique_ptr<Verb> make_validate(CLI::App& root);
 std::unique_ptr<Verb> make_models(CLI::App& root);
 std::unique_ptr<Verb> make_clusters(CLI::App& root);

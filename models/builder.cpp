@@ -107,9 +107,13 @@ ValueId Builder::push(const Op& op, const Ids& in, std::string name, const Type&
 }
 
 Ids Builder::repeat(const Step& step, const Ids& in) {
+  return repeat(program_, step, in);
+}
+
+Ids Builder::repeat(const Program& from, const Step& step, const Ids& in) {
   Ids out;
   for (const ValueId v : step.out) {
-    const Value old = value(v);
+    const Value old = from[v];
     out.push_back(add_value(old.name, old.type, old.role));
   }
   const Op op = step.op;

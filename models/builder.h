@@ -136,6 +136,8 @@ class Builder {
   const std::vector<RecomputeRegion>& recomputed() const { return recomputed_; }
   /// Appends a step whose types are known to be right: the same step on other values of the same types.
   Ids repeat(const Step&, const Ids& in);
+  /// A step of another program on the same axes, or on none.
+  Ids repeat(const Program& from, const Step&, const Ids& in);
 
  private:
   ValueId add_value(std::string name, const Type&, Role);

@@ -36,6 +36,7 @@ class Execution {
         communicator_(communicator),
         plan_(runnable.plan),
         waits_(runnable.waits),
+        fingerprint_(runnable.fingerprint),
         arena_(device, std::max<std::int64_t>(plan_.arena_bytes, 1)),
         host_(static_cast<std::size_t>(plan_.host_arena_bytes)),
         ledger_(plan_.arena_bytes),
@@ -51,6 +52,7 @@ class Execution {
     for (const ValueId v : p_.inputs()) load(v, input(v));
     observe();
     device_.synchronize();
+    communicator_.agree(fingerprint_);  // what ranks prepare is no part of the steps: all begin together
     for (std::uint32_t i = 0; i < p_.steps().size(); ++i) step(i);
     device_.synchronize();
     for (const ValueId v : p_.outputs()) keep(v);
@@ -208,6 +210,7 @@ class Execution {
   Communicator& communicator_;
   const MemoryPlan& plan_;
   const std::vector<std::vector<std::uint32_t>>& waits_;
+  std::uint64_t fingerprint_;
   Arena arena_;
   std::vector<std::byte> host_;
   Ledger ledger_, host_ledger_;

@@ -22,8 +22,9 @@ std::optional<Port> read_port(const Yaml& yaml, std::string_view key, std::strin
               port->at("nccl").bandwidth_bytes_per_s(), detail == "links" ? count : 1};
 }
 
-/// A preset's name or a path, as `kernels` gives it.
+/// A preset's name or a path, as `kernels` gives it, or the rates themselves.
 KernelRates kernels_of(const Yaml& yaml) {
+  if (yaml.is_map()) return read_kernels(yaml);
   const std::string name = yaml.text();
   const std::vector<std::string> known = kernel_names();
   if (!is_path(name) && !std::ranges::binary_search(known, name))
@@ -160,10 +161,38 @@ Sockets read_sockets(const Yaml& yaml, const Cluster& cluster) {
   return sockets;
 }
 
+CollectiveTable read_table(const Yaml& yaml, const Cluster& cluster) {
+  yaml.allow({"collective", "gpus", "nodes", "at_once", "source", "points"});
+  CollectiveTable table;
+  table.place = yaml.place();
+  table.collective =
+      yaml.at("collective")
+          .one_of({"all_gather", "reduce_scatter", "all_reduce", "alltoall", "sendrecv"});
+  table.gpus = static_cast<int>(yaml.at("gpus").integer(2, most_gpus));
+  const auto count = [&](std::string_view key, std::int64_t otherwise) {
+    const std::optional<Yaml> found = yaml.find(key);
+    return static_cast<int>(found ? found->integer(1, most_gpus) : otherwise);
+  };
+  const std::int64_t island = cluster.island_gpus();
+  table.nodes = count("nodes", (table.gpus + island - 1) / island);
+  table.at_once = count("at_once", table.gpus);
+  table.gpus_per_node = table.gpus / table.nodes;
+  if (const auto source = yaml.find("source")) table.source = source->text();
+  for (const Yaml& point : yaml.at("points").items()) {
+    const std::vector<Yaml> pair = point.items();
+    if (pair.size() != 2) point.fail("expected bytes and a time, such as [1 MiB, 35 us]");
+    table.points.push_back({static_cast<double>(pair[0].bytes()), pair[1].seconds()});
+    if (table.points.back().seconds <= 0) pair[1].fail("expected a time above 0, got 0");
+  }
+  if (table.points.empty()) yaml.at("points").fail("expected at least one, got none");
+  std::ranges::stable_sort(table.points, {}, &CollectivePoint::bytes);
+  return table;
+}
+
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
               "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets",
-              "box"});
+              "box", "measured_collectives"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();
@@ -177,6 +206,9 @@ Cluster read_cluster(const Yaml& yaml) {
   if (const auto fabric = yaml.find("fabric")) cluster.fabric = read_fabric(*fabric, cluster);
   if (const auto sockets = yaml.find("sockets")) cluster.sockets = read_sockets(*sockets, cluster);
   if (const auto box = yaml.find("box")) cluster.box = read_box(*box, cluster);
+  if (const auto measured = yaml.find("measured_collectives"))
+    for (const Yaml& table : measured->items())
+      cluster.measured_collectives.push_back(read_table(table, cluster));
   if (const auto price = yaml.find("price")) {
     price->allow({"usd_per_node_hour", "source"});
     cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};
@@ -210,8 +242,12 @@ const Link& Cluster::link(std::int64_t a, std::int64_t b) const {
   return inter;
 }
 
+std::string cluster_path(const std::string& name_or_path) {
+  return path_of(name_or_path, "cluster_specs", "cluster");
+}
+
 Cluster load_cluster(const std::string& name_or_path) {
-  return read_cluster(Yaml::file(path_of(name_or_path, "cluster_specs", "cluster")));
+  return read_cluster(Yaml::file(cluster_path(name_or_path)));
 }
 
 Cluster parse_cluster(const std::string& content, const std::string& name) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "sim/kernels/rates.h"
+#include "sim/nccl/tables.h"
 
 #include <cstdint>
 #include <optional>
@@ -89,6 +90,8 @@ struct Cluster {
   std::optional<Fabric> fabric;
   std::optional<Sockets> sockets;
   std::vector<BoxEdge> box;  ///< of a node; empty: drawn from the numbers above
+  /// Measured on its first GPUs; they answer for their own collective and group, and calibrate the rest.
+  std::vector<CollectiveTable> measured_collectives;
 
   /// GPUs of an island: of a node, or of the nodes that one fast domain joins.
   std::int64_t island_gpus() const;
@@ -99,6 +102,8 @@ struct Cluster {
 /// A preset name or a path to a YAML file.
 /// InputError when it is unknown (with the nearest preset) or the file is wrong in any way.
 Cluster load_cluster(const std::string& name_or_path);
+/// The file that is meant.  InputError when there is no such preset and it is no path.
+std::string cluster_path(const std::string& name_or_path);
 /// `name` stands for the file in messages.
 Cluster parse_cluster(const std::string& content, const std::string& name);
 Gpu load_gpu(const std::string& name_or_path);

@@ -30,14 +30,19 @@ double nccl_bytes(const Traffic& t) {
 }  // namespace
 
 ClusterCost::ClusterCost(Cluster cluster, NcclMeasurements measured)
-    : cluster_(std::move(cluster)), kernels_(cluster_.gpu) {
-  if (cluster_.gpu.compute_capability > 0)
-    nccl_ = std::make_shared<const NcclCost>(cluster_, std::move(measured));
+    : cluster_(std::move(cluster)),
+      kernels_(cluster_.gpu),
+      measured_(cluster_.measured_collectives) {
+  if (cluster_.gpu.compute_capability == 0) return;
+  if (measured.empty()) measured = measurements(cluster_, cluster_.measured_collectives);
+  nccl_ = std::make_shared<const NcclCost>(cluster_, std::move(measured));
 }
 
 double ClusterCost::host_s(const Work& work) const {
   const std::int64_t copied = work.to_host_bytes + work.from_host_bytes;
   const double bytes = static_cast<double>(copied > 0 ? copied : work.moved_bytes);
+  if (!cluster_.gpu.pcie && !cluster_.gpu.nvlink)  // device and host are one
+    return 2 * bytes / cluster_.gpu.memory_bandwidth_bytes_per_s;
   return bytes / cluster_.gpu.pcie.value_or(*cluster_.gpu.nvlink).nccl_bytes_per_s;
 }
 
@@ -114,6 +119,9 @@ double ClusterCost::send_s(int from, int to, double bytes) const {
 double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
                                  const std::vector<int>& group) const {
   const auto sent = static_cast<double>(t.sent_bytes);
+  if (t.wire == Wire::none) return 0;
+  const double bytes = t.wire == Wire::send_recv ? sent : nccl_bytes(t);
+  if (const auto s = measured_.seconds(t.wire, t.ranks, p.mesh().ranks(), bytes)) return *s;
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
     case Wire::none:

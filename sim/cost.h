@@ -5,6 +5,7 @@
 #include "sim/cluster.h"
 #include "sim/count.h"
 #include "sim/kernels/kernel_model.h"
+#include "sim/measured_collectives.h"
 #include "sim/nccl/cost.h"
 
 #include <memory>
@@ -48,7 +49,8 @@ class CostModel {
 /// 179937).
 class ClusterCost : public CostModel {
  public:
-  /// Rank r is GPU number r of the cluster.  Measurements count where NCCL runs.
+  /// Rank r is GPU number r of the cluster.  Measurements count where NCCL runs; those of the cluster file when none are
+  /// given.  Where it does not run, collectives take what the file's measurements say, else alpha-beta.
   explicit ClusterCost(Cluster cluster, NcclMeasurements measured = {});
   double seconds(const Program&, const Step&, int rank) const override;
   double leaves(const Program&, const Step&, int rank) const override;
@@ -70,6 +72,7 @@ class ClusterCost : public CostModel {
   Cluster cluster_;
   KernelModel kernels_;
   std::shared_ptr<const NcclCost> nccl_;  ///< none where NCCL does not run
+  MeasuredCollectives measured_;          ///< used where it does not
 };
 
 }  // namespace ithaca

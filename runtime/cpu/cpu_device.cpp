@@ -70,6 +70,8 @@ std::byte* CpuDevice::allocate(std::int64_t bytes) {
   void* arena = std::aligned_alloc(alignment_bytes, static_cast<std::size_t>(padded));
   if (arena == nullptr)
     throw EnvironmentError(fmt::format("device cpu: no memory for an arena of {} bytes", bytes));
+  // The system gives pages when they are first touched: now, so that no step pays for it.
+  std::memset(arena, 0, static_cast<std::size_t>(padded));
   return static_cast<std::byte*>(arena);
 }
 

@@ -178,6 +178,10 @@ double KernelModel::share_of(const Op& op) const {
 }
 
 KernelTime KernelModel::time(const Program& p, const Step& step, int rank) const {
+  if (!rates_.measured.empty()) {
+    const MeasuredTime t = rates_.measured.time(p, step, rank);
+    return {t.compute_s, t.memory_s, t.launch_s};
+  }
   const Work work = work_of(p, step, rank);
   if (std::holds_alternative<Einsum>(step.op)) return product(product_of(p, step, work));
   if (const auto* const op = std::get_if<Attend>(&step.op))

@@ -117,7 +117,7 @@ KernelRates read_file_of(const std::string& path);
 
 KernelRates read_rates(const Yaml& yaml) {
   yaml.allow({"name", "source", "family", "peak", "sms", "boost_mhz", "sustained", "matmul",
-              "memory", "launch", "attention", "measured"});
+              "memory", "launch", "attention", "measured", "tables"});
   KernelRates rates;
   if (const auto family = yaml.find("family")) {
     const std::vector<std::string> known = data_names("cluster_specs/kernels/families");
@@ -143,6 +143,10 @@ KernelRates read_rates(const Yaml& yaml) {
   if (const auto launch = yaml.find("launch")) rates.launch_s = launch->seconds();
   if (const auto attention = yaml.find("attention"))
     read_attention(*attention, rates.peak_flops_per_s, rates.attention);
+  if (const auto tables = yaml.find("tables")) {
+    rates.measured = read_measured(*tables);
+    rates.measured.launch_s = rates.launch_s;
+  }
   return rates;
 }
 
@@ -158,6 +162,10 @@ const char* name_of(AttentionCode code) {
 
 std::vector<std::string> kernel_names() {
   return data_names("cluster_specs/kernels");
+}
+
+KernelRates read_kernels(const Yaml& yaml) {
+  return read_rates(yaml);
 }
 
 KernelRates load_kernels(const std::string& name_or_path) {

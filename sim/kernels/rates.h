@@ -6,6 +6,8 @@
 // override key by key.  With no rates at all (sms = 0) kernels are a plain roofline.
 #pragma once
 
+#include "sim/kernels/measured.h"
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -72,10 +74,13 @@ struct KernelRates {
   MemoryRates memory;
   double launch_s = 0;  ///< what a kernel takes whatever it does
   AttentionRates attention;
+  MeasuredKernels measured;  ///< of a CPU; where there are any, they answer and nothing else
 };
 
 /// Of a preset's name or a path to a YAML file.  InputError when there is none or it is wrong in any way.
 KernelRates load_kernels(const std::string& name_or_path);
+/// Of a map that stands where a name could.
+KernelRates read_kernels(const Yaml&);
 
 /// The presets, sorted; one for each GPU of cluster_specs/gpus.
 std::vector<std::string> kernel_names();

@@ -69,6 +69,7 @@ class MeasuredCurve {
 struct NcclMeasurements {
   NcclCalibration calibration;
   std::map<std::pair<std::string, GroupShape>, MeasuredCurve> curves;  ///< by collective
+  bool empty() const { return calibration.empty() && curves.empty(); }
 };
 
 /// Of tables measured on the cluster's first GPUs: each answers for its own collective and group, all together calibrate

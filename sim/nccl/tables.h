@@ -20,6 +20,7 @@ struct CollectiveTable {
   std::string file;  ///< stem of the file
   std::string collective, gpu, intra, inter, nccl, source, notes;
   int gpus = 0, nodes = 0, gpus_per_node = 0;
+  int at_once = 0;  ///< ranks at work, in the group and in those beside it; 0: the group's
   std::vector<CollectivePoint> points;  ///< by size
 };
 

@@ -1,0 +1,171 @@
+#include "cli/calibrate.h"
+#include "cli/text.h"
+#include "cli/verb.h"
+#include "models/error.h"
+#include "models/nearest.h"
+#include "models/yaml.h"
+#include "planner/plan_file.h"
+#include "reports/format.h"
+#include "reports/text_table.h"
+#include "sim/nccl/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace ithaca {
+namespace {
+
+/// Older versions do not print it.
+std::string collective_in(const std::string& path) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  for (const char* const known :
+       {"all_reduce", "all_gather", "reduce_scatter", "alltoall", "sendrecv"})
+    if (name.find(known) != std::string::npos) return known;
+  return "";
+}
+
+std::vector<CollectiveTable> read_tables(const std::vector<std::string>& files) {
+  if (files.empty())
+    throw InputError("--from-nccl-tests", "expected files that nccl-tests printed, got none");
+  std::vector<CollectiveTable> tables;
+  for (const std::string& file : files) {
+    if (std::ranges::count(files, file) > 1)
+      throw InputError("--from-nccl-tests", fmt::format("expected {} once, got it twice", file));
+    tables.push_back(nccl_tests_table(read_file(file), file, collective_in(file)));
+    if (tables.back().gpus < 2)
+      throw InputError(tables.back().place, "gpus",
+                       fmt::format("expected the ranks in lines \"# Rank ...\", at least 2, got {}",
+                                   tables.back().gpus));
+  }
+  return tables;
+}
+
+Cluster cluster_of(const std::string& name, const std::vector<CollectiveTable>& tables) {
+  if (name.empty())
+    throw InputError("--cluster",
+                     fmt::format("expected the cluster that {} was measured on, {} GPUs of \"{}\" "
+                                 "on {} node{}, see `ithaca clusters`",
+                                 tables[0].file, tables[0].gpus, tables[0].gpu, tables[0].nodes,
+                                 tables[0].nodes == 1 ? "" : "s"));
+  Cluster cluster = load_cluster(name);
+  if (cluster.gpu.compute_capability == 0)
+    throw InputError("--cluster", fmt::format("expected one on which NCCL runs, got {} of {}",
+                                              cluster.name, cluster.gpu.name));
+  if (!cluster.measured_collectives.empty())
+    throw InputError("--cluster",
+                     fmt::format("expected one without measured_collectives, got {} that has {}",
+                                 cluster.name, cluster.measured_collectives.size()));
+  return cluster;
+}
+
+NcclModel model_of(const Cluster& cluster, const CollectiveTable& table) {
+  std::vector<int> ranks(static_cast<std::size_t>(table.gpus));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return NcclModel(nccl_group(cluster, ranks));
+}
+
+/// What the other tables make of the model; nothing without others.
+std::optional<NcclCalibration> without(const Cluster& cluster, std::vector<CollectiveTable> tables,
+                                       std::size_t left_out) {
+  tables.erase(tables.begin() + static_cast<std::ptrdiff_t>(left_out));
+  if (tables.empty()) return std::nullopt;
+  return measurements(cluster, tables).calibration;
+}
+
+std::string error_text(double predicted_s, double measured_s) {
+  return fmt::format("{:+.1f} %", 100 * (predicted_s / measured_s - 1));
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+std::string residuals_text(const Cluster& cluster, const std::vector<CollectiveTable>& tables,
+                           std::size_t index) {
+  using enum Align;
+  const CollectiveTable& t = tables[index];
+  const NcclModel model = model_of(cluster, t);
+  const auto others = without(cluster, tables, index);
+  TextTable table({{"size", right},
+                   {"measured", right},
+                   {cluster.name, right},
+                   {"", right},
+                   {"by the other files", right},
+                   {"", right}});
+  std::vector<double> preset, calibrated;
+  for (const CollectivePoint& point : t.points) {
+    const auto time = model_time(model, t.collective, point.bytes);
+    if (!time) continue;
+    const double before_s = time->seconds();
+    const double after_s = others ? time->seconds(*others) : 0;
+    preset.push_back(std::abs(before_s / point.seconds - 1));
+    if (others) calibrated.push_back(std::abs(after_s / point.seconds - 1));
+    table.add({grouped(static_cast<std::int64_t>(point.bytes)), seconds_text(point.seconds),
+               seconds_text(before_s), error_text(before_s, point.seconds),
+               others ? seconds_text(after_s) : "-",
+               others ? error_text(after_s, point.seconds) : ""});
+  }
+  std::string text = fmt::format("{}: {}, {} GPUs on {} node{}\n", t.file, t.collective, t.gpus,
+                                 t.nodes, t.nodes == 1 ? "" : "s");
+  if (preset.empty()) return text + "  no model knows this collective: kept as measured\n";
+  text += table.text(2) + fmt::format("  median error {:.1f} %", 100 * median(preset));
+  if (others) text += fmt::format(", by the other files {:.1f} %", 100 * median(calibrated));
+  return text + '\n';
+}
+
+std::string table_yaml(const CollectiveTable& t) {
+  std::string points;
+  for (const CollectivePoint& p : t.points)
+    points += fmt::format("{}[{:.0f} B, {:.6g} us]", points.empty() ? "" : ", ", p.bytes,
+                          p.seconds * 1e6);
+  return fmt::format(
+      "  - collective: {}\n    gpus: {}\n    nodes: {}\n    source: {}\n"
+      "    points: [{}]\n",
+      t.collective, t.gpus, t.nodes,
+      nlohmann::json(fmt::format("nccl-tests, {}, {}", t.file, t.gpu)).dump(), points);
+}
+
+/// The file of the cluster under a new name, with the tables behind it.
+std::string calibrated_text(const NcclTestsRequest& request, const Cluster& cluster,
+                            const std::vector<CollectiveTable>& tables) {
+  std::string text = read_file(cluster_path(request.cluster));
+  const std::string name = request.name.empty() ? cluster.name + "-calibrated" : request.name;
+  std::size_t line = text.starts_with("name:") ? 0 : text.find("\nname:");
+  require(line != std::string::npos, "a cluster file that was read has a name");
+  line += line == 0 && text.starts_with("name:") ? 0 : 1;
+  text.replace(line, text.find('\n', line) - line, "name: " + nlohmann::json(name).dump());
+  if (!text.ends_with('\n')) text += '\n';
+  text += "\nmeasured_collectives:  # out of place, sizes as nccl-tests counts them\n";
+  for (const CollectiveTable& t : tables) text += table_yaml(t);
+  return text;
+}
+
+}  // namespace
+
+int calibrate_from_nccl_tests(const NcclTestsRequest& request, Console& console) {
+  if (!request.output.empty()) check_writable(request.output);
+  const std::vector<CollectiveTable> tables = read_tables(request.files);
+  const Cluster cluster = cluster_of(request.cluster, tables);
+  (void)measurements(cluster, tables);  // refuses tables that do not fit the cluster
+  std::string text;
+  for (std::size_t i = 0; i < tables.size(); ++i)
+    text += (i == 0 ? "" : "\n") + residuals_text(cluster, tables, i);
+  if (request.output.empty()) {
+    console.note("nothing is written without -o FILE");
+  } else {
+    const std::string written = calibrated_text(request, cluster, tables);
+    (void)parse_cluster(written, request.output);
+    write_file(request.output, written);
+    console.note(fmt::format("{} written", request.output));
+  }
+  console.result(text);
+  return Exit::ok;
+}
+
+}  // namespace ithaca

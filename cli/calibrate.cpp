@@ -5,6 +5,7 @@
 #include "models/error.h"
 #include "models/nearest.h"
 #include "planner/plan_file.h"
+#include "reports/json.h"
 #include "runtime/calibrate/machine_text.h"
 
 #include <algorithm>
@@ -16,6 +17,29 @@ namespace {
 constexpr int most_ranks = 256;  // threads of one process
 constexpr int usual_ranks = 8;   // that plans for one node ask for
 constexpr int most_repeats = 1000;
+
+Json json_of(const Cluster& c) {
+  const MeasuredKernels& k = c.gpu.kernels.measured;
+  Json at_once = Json::array();
+  for (const Slowdown& s : k.at_once)
+    at_once.push_back({{"ranks", s.ranks},
+                       {"products", s.products},
+                       {"attention", s.attention},
+                       {"others", s.others}});
+  return {{"schema", "ithaca/1"},
+          {"kind", "calibration"},
+          {"cluster", c.name},
+          {"source", c.source},
+          {"cores", k.cores},
+          {"ranks", c.gpus_per_node},
+          {"launch_s", k.launch_s},
+          {"f32_flops_per_s", c.gpu.bf16_flops_per_s},
+          {"memory_bandwidth_bytes_per_s", c.gpu.memory_bandwidth_bytes_per_s},
+          {"link",
+           {{"bandwidth_bytes_per_s", c.intra.bandwidth_bytes_per_s},
+            {"latency_s", c.intra.latency_s}}},
+          {"at_once", at_once}};
+}
 
 class CalibrateVerb : public Verb {
  public:
@@ -33,6 +57,7 @@ class CalibrateVerb : public Verb {
         ->type_name("FILE...")
         ->expected(0, 1000);
     add("--cluster", cluster_, "NAME", "whose GPUs and links nccl-tests ran on");
+    app_->add_flag("--json", json_, "for scripts, schema ithaca/1");
     add("-o,--output", output_, "FILE", "cluster file to write; else stdout");
     app_->footer(
         "Example:\n  ithaca calibrate -o this-machine.yaml\n"
@@ -57,10 +82,11 @@ class CalibrateVerb : public Verb {
                         : static_cast<int>(whole(repeats_, "--repeats", 1, most_repeats));
     facts.build = ITHACA_BUILD;
     const std::string text = measured(facts, console);
-    (void)parse_cluster(text, "the calibrated cluster");
+    const Cluster cluster = parse_cluster(text, "the calibrated cluster");
     if (!output_.empty())
       console.note(fmt::format("next: ithaca run PLAN --layers 5 --cluster {}", output_));
-    console.result(text, output_);
+    if (!json_ || !output_.empty()) console.result(text, output_);
+    if (json_) console.result(text_of(json_of(cluster)));
     return Exit::ok;
   }
 
@@ -71,7 +97,7 @@ class CalibrateVerb : public Verb {
           std::pair{"--quick", quick_}})
       if (given)
         throw InputError(flag, "expected it without --from-nccl-tests only: nothing is measured");
-    NcclTestsRequest request{tables_, cluster_, name_.empty() ? "" : named(name_), output_};
+    NcclTestsRequest request{tables_, cluster_, name_.empty() ? "" : named(name_), output_, json_};
     return calibrate_from_nccl_tests(request, console);
   }
 
@@ -104,7 +130,7 @@ class CalibrateVerb : public Verb {
 
   std::string ranks_, repeats_, name_, cluster_, output_;
   std::vector<std::string> tables_;
-  bool quick_ = false;
+  bool quick_ = false, json_ = false;
 };
 
 }  // namespace

@@ -12,7 +12,8 @@ struct NcclTestsRequest {
   std::vector<std::string> files;
   std::string cluster;  ///< preset or file whose links and GPUs they were measured on
   std::string name;     ///< of the new cluster; empty: that of the cluster with "-calibrated"
-  std::string output;   ///< empty: stdout
+  std::string output;   ///< empty: nothing is written
+  bool json = false;
 };
 
 /// Prints how far the tables lie from the model, as it is and calibrated by the other files, and writes the cluster with

@@ -6,6 +6,7 @@
 #include "models/yaml.h"
 #include "planner/plan_file.h"
 #include "reports/format.h"
+#include "reports/json.h"
 #include "reports/text_table.h"
 #include "sim/nccl/calibration.h"
 
@@ -86,37 +87,69 @@ double median(std::vector<double> values) {
   return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-std::string residuals_text(const Cluster& cluster, const std::vector<CollectiveTable>& tables,
-                           std::size_t index) {
-  using enum Align;
+/// One size of one file: seconds measured, by the cluster's own model, and by that calibrated with the other files.
+struct Residual {
+  double bytes, measured_s, model_s;
+  std::optional<double> calibrated_s;
+};
+
+std::vector<Residual> residuals_of(const Cluster& cluster,
+                                   const std::vector<CollectiveTable>& tables, std::size_t index) {
   const CollectiveTable& t = tables[index];
   const NcclModel model = model_of(cluster, t);
   const auto others = without(cluster, tables, index);
+  std::vector<Residual> residuals;
+  for (const CollectivePoint& point : t.points)
+    if (const auto time = model_time(model, t.collective, point.bytes))
+      residuals.push_back({point.bytes, point.seconds, time->seconds(),
+                           others ? std::optional(time->seconds(*others)) : std::nullopt});
+  return residuals;
+}
+
+/// |predicted / measured - 1|
+double median_error(const std::vector<Residual>& all, bool calibrated) {
+  std::vector<double> errors;
+  for (const Residual& r : all)
+    errors.push_back(std::abs((calibrated ? *r.calibrated_s : r.model_s) / r.measured_s - 1));
+  return median(std::move(errors));
+}
+
+std::string residuals_text(const std::string& cluster, const CollectiveTable& t,
+                           const std::vector<Residual>& residuals) {
+  using enum Align;
   TextTable table({{"size", right},
                    {"measured", right},
-                   {cluster.name, right},
+                   {cluster, right},
                    {"", right},
                    {"by the other files", right},
                    {"", right}});
-  std::vector<double> preset, calibrated;
-  for (const CollectivePoint& point : t.points) {
-    const auto time = model_time(model, t.collective, point.bytes);
-    if (!time) continue;
-    const double before_s = time->seconds();
-    const double after_s = others ? time->seconds(*others) : 0;
-    preset.push_back(std::abs(before_s / point.seconds - 1));
-    if (others) calibrated.push_back(std::abs(after_s / point.seconds - 1));
-    table.add({grouped(static_cast<std::int64_t>(point.bytes)), seconds_text(point.seconds),
-               seconds_text(before_s), error_text(before_s, point.seconds),
-               others ? seconds_text(after_s) : "-",
-               others ? error_text(after_s, point.seconds) : ""});
-  }
-  std::string text = fmt::format("{}: {}, {} GPUs on {} node{}\n", t.file, t.collective, t.gpus,
-                                 t.nodes, t.nodes == 1 ? "" : "s");
-  if (preset.empty()) return text + "  no model knows this collective: kept as measured\n";
-  text += table.text(2) + fmt::format("  median error {:.1f} %", 100 * median(preset));
-  if (others) text += fmt::format(", by the other files {:.1f} %", 100 * median(calibrated));
+  for (const Residual& r : residuals)
+    table.add({grouped(static_cast<std::int64_t>(r.bytes)), seconds_text(r.measured_s),
+               seconds_text(r.model_s), error_text(r.model_s, r.measured_s),
+               r.calibrated_s ? seconds_text(*r.calibrated_s) : "-",
+               r.calibrated_s ? error_text(*r.calibrated_s, r.measured_s) : ""});
+  const std::string head = fmt::format("{}: {}, {} GPUs on {} node{}\n", t.file, t.collective,
+                                       t.gpus, t.nodes, t.nodes == 1 ? "" : "s");
+  if (residuals.empty()) return head + "  no model knows this collective: kept as measured\n";
+  std::string text = head + table.text(2) +
+                     fmt::format("  median error {:.1f} %", 100 * median_error(residuals, false));
+  if (residuals.front().calibrated_s)
+    text += fmt::format(", by the other files {:.1f} %", 100 * median_error(residuals, true));
   return text + '\n';
+}
+
+Json residuals_json(const CollectiveTable& t, const std::vector<Residual>& residuals) {
+  Json points = Json::array();
+  for (const Residual& r : residuals)
+    points.push_back({{"bytes", r.bytes},
+                      {"measured_s", r.measured_s},
+                      {"model_s", r.model_s},
+                      {"calibrated_s", r.calibrated_s ? Json(*r.calibrated_s) : Json()}});
+  return {{"file", t.file},
+          {"collective", t.collective},
+          {"gpus", t.gpus},
+          {"nodes", t.nodes},
+          {"points", points}};
 }
 
 std::string table_yaml(const CollectiveTable& t) {
@@ -154,8 +187,12 @@ int calibrate_from_nccl_tests(const NcclTestsRequest& request, Console& console)
   const Cluster cluster = cluster_of(request.cluster, tables);
   (void)measurements(cluster, tables);  // refuses tables that do not fit the cluster
   std::string text;
-  for (std::size_t i = 0; i < tables.size(); ++i)
-    text += (i == 0 ? "" : "\n") + residuals_text(cluster, tables, i);
+  Json files = Json::array();
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const std::vector<Residual> residuals = residuals_of(cluster, tables, i);
+    text += (i == 0 ? "" : "\n") + residuals_text(cluster.name, tables[i], residuals);
+    files.push_back(residuals_json(tables[i], residuals));
+  }
   if (request.output.empty()) {
     console.note("nothing is written without -o FILE");
   } else {
@@ -164,7 +201,11 @@ int calibrate_from_nccl_tests(const NcclTestsRequest& request, Console& console)
     write_file(request.output, written);
     console.note(fmt::format("{} written", request.output));
   }
-  console.result(text);
+  console.result(request.json ? text_of({{"schema", "ithaca/1"},
+                                         {"kind", "calibration"},
+                                         {"cluster", cluster.name},
+                                         {"files", files}})
+                              : text);
   return Exit::ok;
 }
 

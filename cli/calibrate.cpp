@@ -14,8 +14,8 @@
 namespace ithaca {
 namespace {
 
-constexpr int most_ranks = 256;  // threads of one process
-constexpr int usual_ranks = 8;   // that plans for one node ask for
+constexpr int most_ranks = 64;  // more take minutes and gigabytes
+constexpr int usual_ranks = 8;  // that plans for one node ask for
 constexpr int most_repeats = 1000;
 
 Json json_of(const Cluster& c) {

@@ -53,6 +53,10 @@ class RunVerb : public Verb {
 
   int run(Console& console) override {
     if (training_.steps.empty()) check_not_training(training_);
+    if (!training_.steps.empty() && !cluster_.empty())
+      throw InputError("--cluster",
+                       "expected it without --steps: the time of a layer is "
+                       "predicted, not yet that of training");
     TwinRun twin = prepared(console);
     if (!output_.empty()) check_writable(output_);
     if (!training_.steps.empty()) return run_training(std::move(twin), console);

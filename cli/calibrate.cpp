@@ -97,7 +97,10 @@ class CalibrateVerb : public Verb {
           std::pair{"--quick", quick_}})
       if (given)
         throw InputError(flag, "expected it without --from-nccl-tests only: nothing is measured");
-    NcclTestsRequest request{tables_, cluster_, name_.empty() ? "" : named(name_), output_, json_};
+    std::vector<std::string> files = tables_;
+    std::erase(files, "");  // what the parser makes of a flag without values
+    NcclTestsRequest request{std::move(files), cluster_, name_.empty() ? "" : named(name_), output_,
+                             json_};
     return calibrate_from_nccl_tests(request, console);
   }
 

@@ -52,7 +52,7 @@ class Execution {
     for (const ValueId v : p_.inputs()) load(v, input(v));
     observe();
     device_.synchronize();
-    communicator_.agree(fingerprint_);  // what ranks prepare is no part of the steps: all begin together
+    communicator_.agree(fingerprint_);  // all begin together: what they prepare is no step
     for (std::uint32_t i = 0; i < p_.steps().size(); ++i) step(i);
     device_.synchronize();
     for (const ValueId v : p_.outputs()) keep(v);

@@ -199,7 +199,7 @@ TEST_F(CalibrateVerb, BrokenOutputIsOneLineWithItsPlaceAndNothingIsWritten) {
     EXPECT_TRUE(ran.err.starts_with(begins)) << ran.err;
     EXPECT_FALSE(fs::exists(file("out.yaml")));
   };
-  refused(good + ' ' + cut + " --cluster dgx-h100", cut + ":14:1: expected the closing line");
+  refused(good + ' ' + cut + " --cluster dgx-h100", cut + ":15:1: expected the closing line");
   refused(bad + " --cluster dgx-h100", bad + ":11:1: #wrong: expected no wrong results, got 3");
   refused(write("empty.txt", "") + " --cluster dgx-h100", file("empty.txt") + ":1:1: expected");
   refused(file("none.txt") + " --cluster dgx-h100", file("none.txt"));

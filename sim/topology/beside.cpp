@@ -126,9 +126,9 @@ double exchange_uplink_rate(const Topology& t, const GroupPlace& p) {
 }
 
 /// Loads of the boxes of one group while all ranks of a mesh send along an axis.
-class Shift {
+class ShiftLoads {
  public:
-  Shift(const Topology& t, const Mesh& mesh, Axis axis)
+  ShiftLoads(const Topology& t, const Mesh& mesh, Axis axis)
       : t_(t), mesh_(mesh), axis_(axis), gpus_(static_cast<int>(t.gpus())) {}
 
   ShiftRate of(const std::vector<int>& group) const {
@@ -246,7 +246,7 @@ ExchangeRate exchange_rate(const Topology& t, const GroupPlace& p) {
 ShiftRate shift_rate(const Topology& t, const Mesh& mesh, Axis axis, int rank) {
   std::vector<int> group = mesh.group(rank, {axis});
   std::ranges::sort(group);
-  return Shift(t, mesh, axis).of(group);
+  return ShiftLoads(t, mesh, axis).of(group);
 }
 
 }  // namespace ithaca

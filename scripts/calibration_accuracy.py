@@ -28,21 +28,20 @@ STRATEGIES = [
 ]
 # Layer, tokens and precision; every one takes milliseconds.
 TWINS = [
-    ("small", "{d: 256, i: 704, k: 8, g: 1, e: 32, norm: rms, act: swiglu, rope: true, rope_theta: 10000, mask: causal}",
-     512, "f64"),
-    ("wide", "{d: 768, i: 2048, k: 8, g: 2, e: 48, norm: rms, act: swiglu, rope: true, rope_theta: 10000, mask: causal}",
-     512, "f32"),
-    ("long", "{d: 256, i: 704, k: 8, g: 1, e: 32, norm: layer, act: gelu, rope: true, rope_theta: 10000, mask: causal}",
-     2048, "f32"),
+    ("small", {"d": 256, "i": 704, "k": 8, "g": 1, "e": 32, "norm": "rms", "act": "swiglu"}, 512, "f64"),
+    ("wide", {"d": 768, "i": 2048, "k": 8, "g": 2, "e": 48, "norm": "rms", "act": "swiglu"}, 512, "f32"),
+    ("long", {"d": 256, "i": 704, "k": 8, "g": 1, "e": 32, "norm": "layer", "act": "gelu"}, 2048, "f32"),
 ]
+WITHOUT = ["fused_qkv", "qkv_bias", "o_bias", "mlp_bias", "qk_norm", "post_norms", "parallel_residual"]
 
 
 def plan(strategy, mesh, layer, seq, ranks):
-    axes = ", ".join(f"{name}: {size}" for name, size in mesh.items())
-    return (f"schema: ithaca/1\nkind: plan\nmodel: twin\nlayers: 1\nlayer: {layer}\nbatch: 1\nseq: {seq}\n"
-            f"cluster: dgx-a100-80g\ngpus: {ranks}\nmesh: {{{axes}}}\nstrategy: {json.dumps(strategy)}\n"
-            "recompute: none\nprofile: reference\nrecipe: mixed\nschedule: blocking\n"
-            "predicted: {step: \"1 s\", peak: \"1 B\", sent: \"1 B\"}\n")
+    """plan.yaml; YAML reads JSON."""
+    layer = {**layer, "rope": True, "rope_theta": 10000, **{key: False for key in WITHOUT}}
+    return "\n".join(f"{key}: {json.dumps(value)}" for key, value in {
+        "schema": "ithaca/1", "kind": "plan", "model": "twin", "layers": 1, "layer": layer, "batch": 1, "seq": seq,
+        "cluster": "dgx-a100-80g", "gpus": ranks, "mesh": mesh, "strategy": strategy, "recompute": "none",
+        "schedule": "blocking", "predicted": {"step": "1 s", "peak": "1 B", "sent": "1 B"}}.items()) + "\n"
 
 
 def ithaca(arguments, **kw):

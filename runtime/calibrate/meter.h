@@ -31,8 +31,7 @@ struct MeterOptions {
   double least_s = 2e-3;  ///< of copies in one mean, when 400 in all suffice
   /// The same of several ranks at once: the system takes milliseconds to spread them over the cores.
   double together_s = 20e-3;
-  /// Of all sets, where there are so many copies; of ranks at once together, but a quarter of it for each.
-  std::int64_t operand_bytes = std::int64_t{16} << 20;
+  std::int64_t operand_bytes = std::int64_t{8} << 20;  ///< of a rank's sets, with enough copies
 };
 
 class ThreadMeter : public Meter {

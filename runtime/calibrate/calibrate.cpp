@@ -138,8 +138,8 @@ class Calibration {
     for (const DType dtype : dtypes) {
       products.push_back(product_sample({size, size, size}, Layouts::plain, dtype));
       attention.push_back(attention_sample(L, e, true, true, dtype));
-      for (Sample& s : common_samples(o_.tokens.back(), dtype)) others.push_back(std::move(s));
     }
+    others = common_samples(o_.tokens.back(), DType::f64);
     machine_.kernels.at_once.push_back({ranks, times_longer(products, ranks),
                                         times_longer(attention, ranks),
                                         times_longer(others, ranks)});

@@ -1,6 +1,7 @@
 #include "runtime/calibrate/meter.h"
 
 #include "models/builder.h"
+#include "models/wire.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/run.h"
 #include "runtime/threads/thread_communicator.h"
@@ -84,7 +85,9 @@ double ThreadMeter::seconds(const Program& p, const Step& step, const Mesh& mesh
   const int each = static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(most)));
   const int times = alone ? each * options_.repeats : each;
   const std::int64_t bytes = std::max<std::int64_t>(1, operand_bytes(p, step, mesh));
-  const std::int64_t sets = std::clamp<std::int64_t>(options_.operand_bytes / bytes, 1, times);
+  const bool sends = traffic_of(p, step).wire != Wire::none;
+  const std::int64_t wanted_bytes = options_.operand_bytes / (sends ? 8 : 1);
+  const std::int64_t sets = std::clamp<std::int64_t>((wanted_bytes + bytes - 1) / bytes, 1, times);
   const Runnable runnable(isolated(p, step, mesh, {times, static_cast<int>(sets)}));
   std::vector<double> all;
   // Alone, one run has all means; together, ranks drift apart: a run each.

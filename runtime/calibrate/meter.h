@@ -31,7 +31,9 @@ struct MeterOptions {
   double least_s = 2e-3;  ///< of copies in one mean, when 400 in all suffice
   /// The same of several ranks at once: the system takes milliseconds to spread them over the cores.
   double together_s = 20e-3;
-  std::int64_t operand_bytes = std::int64_t{8} << 20;  ///< of a rank's sets, with enough copies
+  /// Of a rank's sets, with enough copies: more than a last-level cache, as the values of a layer are; of collectives an
+  /// eighth, as what is sent was just made.
+  std::int64_t operand_bytes = std::int64_t{32} << 20;
 };
 
 class ThreadMeter : public Meter {

@@ -201,10 +201,9 @@ Claim constant_claim() {
   grouped_queries.g = 4;
   grouped_queries.k /= 4;
   const double beyond = growth("ulysses_zero3", grouped_queries, 32);
-  text += fmt::format(
-      "With 8 heads of keys and values on 32 GPUs: {:.2f} x, as they are sent more "
-      "than once beyond 8.",
-      beyond);
+  append(text, fmt::format("with 8 heads of keys and values on 32 GPUs: {:.2f} x, as they are sent "
+                           "more than once beyond 8",
+                           beyond));
   return claim("constant volume when length and GPUs grow together", ulysses_source,
                "bytes of activations a rank sends for one layer, both passes, counted",
                all && std::abs(beyond - 1) < 0.01, all, text);

@@ -149,7 +149,7 @@ Recompute recompute_of(const PublishedRow& row, bool unlabelled) {
   throw CannotModel{fmt::format("recompute \"{}\"", text)};
 }
 
-void take_degrees(PublishedSetup& s, const PublishedRow& row, const Degrees& d) {
+void take_degrees(PublishedSetup& s, const PublishedRow& row, const SplitDegrees& d) {
   const int stated = d.dp * d.ring * d.ulysses * d.tp * s.job.pipeline.stages;
   if (stated != row.gpus)
     throw CannotModel{fmt::format("the degrees stated make up {} of {} GPUs", stated, row.gpus)};

@@ -61,7 +61,7 @@ void read_alst(PublishedSetup& s, const PublishedRow& row) {
   // those of the paper's rows without Ulysses, one sample a GPU.
   const bool data =
       row.parallelism.ulysses <= 1 || says(row.id, "no-ulysses") || says(row.id, "baseline");
-  Degrees d;
+  SplitDegrees d;
   (data ? d.dp : d.ulysses) = row.gpus;
   if (data && row.parallelism.ulysses > 1) s.reading += "one sample a GPU, no Ulysses; ";
   take_degrees(s, row, d);
@@ -89,7 +89,7 @@ void read_megatron_deepspeed(PublishedSetup& s, const PublishedRow& row) {
     s.job.vocabulary = 50257;
     s.reading = "vocabulary of the authors' script, 50257; lengths doubled; ";
   }
-  Degrees d;
+  SplitDegrees d;
   d.dp = at_least_one(p.dp);
   d.ulysses = at_least_one(p.ulysses);
   d.tp = at_least_one(p.tp);
@@ -118,7 +118,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
   if (says(row.recompute, "attention core")) s.reading = "attention as flash attention has it; ";
   const PublishedParallelism& p = row.parallelism;
-  Degrees d;
+  SplitDegrees d;
   d.dp = at_least_one(p.dp);
   d.tp = at_least_one(p.tp);
   // TransformerEngine's all-to-all context parallelism is Ulysses; it is listed under both names.
@@ -150,7 +150,7 @@ void read_kwai(PublishedSetup& s, const PublishedRow& row) {
   if (const std::size_t at = row.offload.find(alpha); at != std::string::npos)
     s.job.pipeline.offloaded = std::stod(row.offload.substr(at + alpha.size()));
   const PublishedParallelism& p = row.parallelism;
-  Degrees d;
+  SplitDegrees d;
   d.dp = at_least_one(p.dp);
   d.ring = at_least_one(p.ring_cp);
   d.ring_table = "kv_gather";
@@ -183,7 +183,7 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
     s.recompute = parse_recompute("full-but-attention", {}, "");
   else
     s.recompute = recompute_of(row, true);
-  Degrees d;
+  SplitDegrees d;
   if (says(row.parallelism.cp_variant, "double")) s.reading += "a double ring as one ring; ";
   // Their rings keep no block that came by: it comes again in the backward.
   d.ring_table = "ring_homing";
@@ -222,7 +222,7 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
   // Norms are checkpointed where layers are not: modeling_internlm.py, dropout_selective_checkpoint.
   s.recompute.norm = !s.recompute.full;
   const PublishedParallelism& p = row.parallelism;
-  Degrees d;
+  SplitDegrees d;
   d.tp = at_least_one(p.tp);
   d.dp = p.dp > 0 ? p.dp : row.gpus / d.tp;
   d.sequence_parallel = p.sp.value_or(false);
@@ -249,7 +249,7 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.profile.kernels.attention =
       row.gpu.starts_with("A100") ? AttentionKernel::flash1 : AttentionKernel::flash2;
   s.recompute = recompute_of(row, false);
-  Degrees d;
+  SplitDegrees d;
   d.dp = row.gpus;
   if (says(row.parallelism.zero_stage, "SHARD_GRAD_OP")) d.data_keep = "gradop";
   take_degrees(s, row, d);

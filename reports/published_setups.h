@@ -18,7 +18,7 @@ struct CannotModel {
 bool says(std::string_view text, std::string_view word);
 
 /// Degrees and how weights are kept over data and sequence ranks: "zero3", "zero1", ...
-struct Degrees {
+struct SplitDegrees {
   int dp = 1, ring = 1, ulysses = 1, tp = 1;
   int state_ranks = 0;  ///< of dp, which share optimizer states; 0: all
   std::string_view data_keep = "zero3", sequence_keep = "zero3";
@@ -26,7 +26,7 @@ struct Degrees {
   std::string_view ring_table = "ring";  ///< or "ring_homing", "kv_gather"
 };
 /// Expression and mesh of the degrees, and samples of all data ranks.  CannotModel unless they make up the row's GPUs.
-void take_degrees(PublishedSetup&, const PublishedRow&, const Degrees&);
+void take_degrees(PublishedSetup&, const PublishedRow&, const SplitDegrees&);
 /// "none" and "full"; CannotModel for others.  `unlabelled` when the row says nothing.
 Recompute recompute_of(const PublishedRow&, bool unlabelled);
 

@@ -139,7 +139,8 @@ std::int64_t MemoryBar::peak_bytes() const {
 std::vector<NamedSpan> predicted_spans(const PlanFile& file) {
   const Layer layer = layer_of_plan(file);
   const Program& p = layer.program;
-  const Schedule schedule = file.job.overlap ? overlapped(p, file.job.profile.streams) : blocking(p);
+  const Schedule schedule =
+      file.job.overlap ? overlapped(p, file.job.profile.streams) : blocking(p);
   std::vector<NamedSpan> spans;
   for (const Span& span : time(p, schedule, ClusterCost(file.job.cluster)).spans) {
     const Step& step = p.steps()[span.step];

@@ -64,8 +64,8 @@ bool counts(const PublishedRow& row) {
   const bool digits = !says(row.how_read, "figure") && !says(row.how_read, "curve");
   const bool host = !row.offload.empty() && row.offload != "none";
   // Megatron-LM 2020 takes the batch of a replica at once (reports/published_setups.cpp).
-  const bool stated = row.kind != "e2e" || row.micro_batch > 0 || row.grad_accum > 0 ||
-                      says(row.framework, "2020");
+  const bool stated =
+      row.kind != "e2e" || row.micro_batch > 0 || row.grad_accum > 0 || says(row.framework, "2020");
   return digits && !host && stated;
 }
 
@@ -93,11 +93,14 @@ class RowReader {
     const Job& job = s_.job;
     if (job.pipeline.on()) return price(job, s_.strategy, s_.mesh, s_.recompute).time.step_s;
     const StepPrograms step = step_of(job, at, s_.recompute);
-    return step_time(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams}, cost_).step_s;
+    return step_time(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams},
+                     cost_)
+        .step_s;
   }
 
   double seconds(const Program& p) const {
-    return time(p, s_.job.overlap ? overlapped(p, s_.job.profile.streams) : blocking(p), cost_).end_s;
+    return time(p, s_.job.overlap ? overlapped(p, s_.job.profile.streams) : blocking(p), cost_)
+        .end_s;
   }
 
   void attention(const Arrangement& at) {

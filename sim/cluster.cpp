@@ -191,8 +191,8 @@ CollectiveTable read_table(const Yaml& yaml, const Cluster& cluster) {
 
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
-              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets",
-              "box", "measured_collectives"});
+              "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets", "box",
+              "measured_collectives"});
   Cluster cluster;
   cluster.name = yaml.at("name").text();
   cluster.source = yaml.at("source").text();

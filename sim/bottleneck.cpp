@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace ithaca {
 namespace {
@@ -95,19 +96,27 @@ class Lane0 {
  private:
   double times(const Span& span) const { return static_cast<double>(p_.steps()[span.step].times); }
 
-  /// From when the lane was free until then, for the transfer that ended last.
+  /// From when the lane was free until then, backwards from transfer to transfer.
   void wait(double until_s, double times) {
-    if (until_s <= free_s_) return;
+    const double from_s = std::exchange(free_s_, std::max(free_s_, until_s));
+    while (until_s > from_s) {
+      const Span* const last = last_transfer(from_s, until_s);
+      const double late_s = until_s - (last == nullptr ? from_s : last->end_s);
+      into_.add("late ranks", times * late_s, true);
+      if (last == nullptr) return;
+      until_s = std::max(from_s, last->begin_s);
+      into_.add(name_of_work(p_, p_.steps()[last->step]), times * (last->end_s - until_s), true);
+    }
+  }
+
+  /// That which ended last in (from, until].
+  const Span* last_transfer(double from_s, double until_s) const {
     const Span* last = nullptr;
     for (const Span& span : spans_)
-      if (span.lane != 0 && span.end_s <= until_s && span.end_s > free_s_ &&
-          (last == nullptr || span.end_s > last->end_s))
+      if (span.lane != 0 && span.end_s > span.begin_s && span.end_s > from_s &&
+          span.end_s <= until_s && (last == nullptr || span.end_s > last->end_s))
         last = &span;
-    const double begin_s = last == nullptr ? until_s : std::max(free_s_, last->begin_s);
-    into_.add("late ranks", times * (begin_s - free_s_), true);
-    if (last != nullptr)
-      into_.add(name_of_work(p_, p_.steps()[last->step]), times * (until_s - begin_s), true);
-    free_s_ = until_s;
+    return last;
   }
 
   const Program& p_;

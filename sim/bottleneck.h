@@ -2,7 +2,8 @@
 // collectives they wait for.
 //
 // On the lane that computes, of the rank whose lane ends last, every moment has one cause.  A moment without a kernel goes
-// to the transfer that the next kernel waits for; before that transfer begins, to ranks that are late for it.
+// to the transfer that the next kernel waits for, before that begins to the one before it; where none runs, to ranks that
+// are late.
 #pragma once
 
 #include "sim/cost.h"

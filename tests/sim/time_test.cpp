@@ -321,6 +321,22 @@ TEST(Causes, OfAMomentWithoutAKernelAreTheTransferItWaitsFor) {
   EXPECT_TRUE(all[2].waits);
 }
 
+TEST(Causes, OfTransfersInARowAreEachTheirOwn) {
+  Builder b{parse_mesh("r=2,t=2")};
+  Type split = tokens(), half = tokens();
+  split.dims[0].over = {{{0}, {1}}};
+  half.dims[0].over = {{{0}}};
+  const ValueId x = b.move(b.input("x", split, Role::weight), half);
+  b.output(b.add("y", b.move(x, tokens()), b.input("z", tokens(), Role::activation)));
+  const Program p = std::move(b).build();
+  double waited_s = 0;
+  for (const Cause& cause : causes(p, time(p, overlapped(p), ByHand()))) {
+    EXPECT_NE(cause.name, "late ranks");
+    waited_s += cause.waits ? cause.seconds : 0;
+  }
+  EXPECT_EQ(waited_s, 3 + 3);
+}
+
 TEST(Causes, OfRanksThatDifferAddUpToo) {
   const Program p = layer_of("ring_zero3", 4, small_shape()).program;
   const Timeline t = time(p, overlapped(p), SlowRank());

@@ -24,8 +24,8 @@ std::string causes_text(const std::vector<Cause>& causes) {
     const double share = all_s > 0 ? cause.seconds / all_s : 0;
     std::string bar;
     for (int i = 0; i < static_cast<int>(40 * share + 0.5); ++i) bar += "█";
-    table.add({cause.waits ? "exposed: " + cause.name : cause.name, seconds_text(cause.seconds),
-               fmt::format("{:.1f} %", 100 * share), bar});
+    table.add({cause.waits && cause.seconds > 0 ? "exposed: " + cause.name : cause.name,
+               seconds_text(cause.seconds), fmt::format("{:.1f} %", 100 * share), bar});
   }
   return table.empty() ? "" : '\n' + table.text(2);
 }

@@ -13,7 +13,7 @@ namespace ithaca {
 /// Of the whole step; none for a pipeline, whose stages wait for one another.
 std::vector<Cause> causes_of(const Job&, const PricedStrategy&);
 
-/// A line for each cause with its seconds, its share and a bar; what waits is exposed communication.
+/// A line for each cause with its seconds, its share and a bar; what is exposed adds up to the step's exposed communication.
 std::string causes_text(const std::vector<Cause>&);
 /// [{"what", "s", "exposed"}], longest first.
 Json causes_json(const std::vector<Cause>&);

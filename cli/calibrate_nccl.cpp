@@ -182,6 +182,13 @@ std::string calibrated_text(const NcclTestsRequest& request, const Cluster& clus
 }  // namespace
 
 int calibrate_from_nccl_tests(const NcclTestsRequest& request, Console& console) {
+  for (const std::string& file : request.files) {
+    std::error_code missing;
+    if (std::filesystem::equivalent(file, request.output, missing))
+      throw InputError("--output", fmt::format("expected a file to write, got the measurements "
+                                               "in {}",
+                                               file));
+  }
   if (!request.output.empty()) check_writable(request.output);
   const std::vector<CollectiveTable> tables = read_tables(request.files);
   const Cluster cluster = cluster_of(request.cluster, tables);

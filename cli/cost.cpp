@@ -234,6 +234,8 @@ class CostVerb : public Verb {
   int run(Console& console) override {
     if (o_.strategy.empty())
       throw InputError("--strategy", "expected an expression such as ulysses_zero3, got nothing");
+    if (!timeline_.empty() && timeline_ == o_.output)
+      throw InputError("--timeline", "expected a file of its own, got that of --output");
     const Recompute recompute = recomputes(o_);
     take_default(o_.cluster, "dgx-a100-80g", "--cluster", console);
     const Pipeline pipeline =
@@ -256,6 +258,8 @@ class CostVerb : public Verb {
                     causes_of(job, priced)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
+    if (pipeline.on())
+      console.note("where time goes is not said of a pipeline, whose stages wait for one another");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
     if (!timeline_.empty()) write_timeline(cost, console);
     console.result(o_.json ? ithaca::text_of(json_of(cost)) : text_of(cost), o_.output);
@@ -281,8 +285,8 @@ class CostVerb : public Verb {
         c.job.overlap ? overlapped(layer.program, c.job.profile.streams) : blocking(layer.program);
     const Timeline timeline = time(layer.program, schedule, ClusterCost(c.job.cluster));
     write_file(timeline_, chrome_trace(layer.program, timeline));
-    console.note(
-        fmt::format("{} written, open it in chrome://tracing or ui.perfetto.dev", timeline_));
+    console.note(fmt::format(
+        "{} written: one layer; open it in chrome://tracing or ui.perfetto.dev", timeline_));
   }
 
   Options o_;

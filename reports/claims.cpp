@@ -80,8 +80,8 @@ Claim length_claim(const std::vector<Race>& races) {
                  return at.published_megatron_tflops.has_value();
                });
     ++asked;
-    held += u >= 4 * m ? 1 : 0;
-    held_plain += u >= 4 * plain ? 1 : 0;
+    held += u > 0 && u >= 4 * m ? 1 : 0;
+    held_plain += u > 0 && u >= 4 * plain ? 1 : 0;
     append(text, fmt::format("{}: {} tokens against {}, or {} when Megatron recomputes nothing "
                              "(published {})",
                              race.model.name, grouped(u), grouped(m), grouped(plain),
@@ -111,7 +111,7 @@ Claim rate_claim(const std::vector<Race>& races) {
                              best, grouped(tokens), published));
   }
   return claim("more than 175 TFLOP/s a GPU", ulysses_source, race_configuration,
-               held == races.size(), held > 0,
+               held > 0 && held == races.size(), held > 0,
                text + "; FLOPs as the figures count them: full attention, and recompute");
 }
 
@@ -164,8 +164,8 @@ Claim tenth_claim() {
     all = all && least == 2;
     some = some || least > 0;
     append(text,
-           fmt::format("{}: activations alone, from {} GPUs; with the weights of ZeRO-3, {}",
-                       m.name, least,
+           fmt::format("{}: activations alone, {}; with the weights of ZeRO-3, {}", m.name,
+                       least > 0 ? fmt::format("from {} GPUs", least) : "never",
                        room > 0 ? fmt::format("on {} GPUs, from {} tokens", most,
                                               grouped(std::llround(10 * u.fixed_bytes / room)))
                                 : "never"));
@@ -231,7 +231,7 @@ Claim against(const std::vector<OdysseusLength>& lengths, const char* said, cons
                   yes.empty() ? "nowhere" : yes, no.empty() ? "nowhere" : no, agreed, all);
   return claim(said, "README of Odysseus-Transformer",
                "8 A100 of 80 GB and fewer, as the benchmark ran; predicted time of a step",
-               no.empty(), !yes.empty(), text);
+               all > 0 && no.empty(), !yes.empty(), text);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ std::string kind_of(const ErrorBand& band) {
 }  // namespace
 
 std::vector<ErrorBand> error_bands(const TimeAccuracy& accuracy) {
-  constexpr std::size_t enough = 20;  // two rows beyond each end of the band
+  constexpr std::size_t enough = 20;  // a row or two beyond each end of the band
   std::vector<double> all;
   std::map<int, std::vector<double>> kinds;
   for (const TimePrediction& p : accuracy.predictions) {

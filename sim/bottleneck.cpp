@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <utility>
 
 namespace ithaca {
@@ -67,16 +68,24 @@ std::vector<Span> spans_of(const Timeline& timeline, int rank) {
   return spans;
 }
 
-/// Of the rank that is done last.
-int last_rank(const Timeline& timeline) {
-  const auto it = std::ranges::max_element(timeline.spans, {}, &Span::end_s);
-  return it == timeline.spans.end() ? 0 : it->rank;
+/// The rank whose kernels take longest.
+int busiest_rank(const Program& p, const Timeline& timeline) {
+  std::map<int, double> busy_s;
+  for (const Span& span : timeline.spans)
+    if (!transfers(p, p.steps()[span.step]))
+      busy_s[span.rank] += span.end_s - span.begin_s - span.slowed_s;
+  const auto it =
+      std::ranges::max_element(busy_s, {}, [](const auto& rank) { return rank.second; });
+  return it == busy_s.end() ? 0 : it->first;
 }
 
 class Lane0 {
  public:
   Lane0(const Program& p, const Timeline& timeline, Ledger& into)
-      : p_(p), into_(into), spans_(spans_of(timeline, last_rank(timeline))) {}
+      : p_(p),
+        into_(into),
+        spans_(spans_of(timeline, busiest_rank(p, timeline))),
+        end_s_(timeline.end_s) {}
 
   void read() {
     for (const Span& span : spans_) {
@@ -86,11 +95,12 @@ class Lane0 {
       const bool transfer = transfers(p_, step);
       const double seconds = span.end_s - span.begin_s - span.slowed_s;
       into_.add(name_of_work(p_, step), times(span) * seconds, transfer);
-      into_.add("slowed by transfers", times(span) * span.slowed_s, false);
+      into_.add("slowed kernels", times(span) * span.slowed_s, true);
       free_s_ = span.end_s;
     }
     for (const Span& span : spans_)
       if (span.end_s > free_s_) wait(span.end_s, times(span));
+    wait(end_s_, 1);
   }
 
  private:
@@ -122,7 +132,7 @@ class Lane0 {
   const Program& p_;
   Ledger& into_;
   std::vector<Span> spans_;
-  double free_s_ = 0;
+  double end_s_, free_s_ = 0;
 };
 
 }  // namespace
@@ -144,7 +154,7 @@ std::vector<Cause> causes(const MicroBatch& micro, const Update& update, const S
     for (const Cause& cause : causes(u, time(u, blocking(u), cost)))
       ledger.add(cause.waits ? cause.name : "update", cause.seconds, cause.waits);
   const double hidden_s = step_time(micro, update, plan, cost).hidden_s;
-  ledger.add("hidden behind the last backward", -hidden_s, false);
+  ledger.add("hidden behind the last backward", -hidden_s, true);
   return std::move(ledger).sorted();
 }
 

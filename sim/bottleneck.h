@@ -1,7 +1,7 @@
 // sim/bottleneck.h -- where the time of a step goes: kernels by kind, what they lose beside transfers, and the
 // collectives they wait for.
 //
-// On the lane that computes, of the rank whose lane ends last, every moment has one cause.  A moment without a kernel goes
+// On the lane that computes, of the rank whose kernels take longest, every moment has one cause.  A moment without a kernel goes
 // to the transfer that the next kernel waits for, before that begins to the one before it; where none runs, to ranks that
 // are late.
 #pragma once
@@ -16,9 +16,9 @@
 namespace ithaca {
 
 struct Cause {
-  std::string name;  ///< "attention", "all_gather of weights", "slowed by transfers", "late ranks"
+  std::string name;  ///< "attention", "all_gather of weights", "slowed kernels", "late ranks"
   double seconds = 0;
-  bool waits = false;  ///< for a transfer, which is exposed by so much, or for ranks
+  bool waits = false;  ///< exposed: waiting for transfers or ranks, kernels slowed beside transfers
 };
 
 /// Longest first; add up to the end of the timeline, each step as often as it stands for.

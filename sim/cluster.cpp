@@ -189,6 +189,11 @@ CollectiveTable read_table(const Yaml& yaml, const Cluster& cluster) {
   return table;
 }
 
+bool same_group(const CollectiveTable& a, const CollectiveTable& b) {
+  return a.collective == b.collective && a.gpus == b.gpus && a.nodes == b.nodes &&
+         a.at_once == b.at_once;
+}
+
 Cluster read_cluster(const Yaml& yaml) {
   yaml.allow({"name", "source", "gpu", "cpu", "gpus_per_node", "fast_domain_gpus", "host_memory",
               "base_latency", "links", "nics_per_node", "nic", "price", "fabric", "sockets", "box",
@@ -207,8 +212,13 @@ Cluster read_cluster(const Yaml& yaml) {
   if (const auto sockets = yaml.find("sockets")) cluster.sockets = read_sockets(*sockets, cluster);
   if (const auto box = yaml.find("box")) cluster.box = read_box(*box, cluster);
   if (const auto measured = yaml.find("measured_collectives"))
-    for (const Yaml& table : measured->items())
-      cluster.measured_collectives.push_back(read_table(table, cluster));
+    for (const Yaml& yaml_table : measured->items()) {
+      CollectiveTable table = read_table(yaml_table, cluster);
+      if (std::ranges::any_of(cluster.measured_collectives,
+                              [&](const CollectiveTable& t) { return same_group(t, table); }))
+        yaml_table.fail("expected one table of a collective and a group, got another");
+      cluster.measured_collectives.push_back(std::move(table));
+    }
   if (const auto price = yaml.find("price")) {
     price->allow({"usd_per_node_hour", "source"});
     cluster.price = {price->at("usd_per_node_hour").positive(), price->at("source").text()};

@@ -174,8 +174,8 @@ double ClusterCost::leaves(const Program& p, const Step& step, int rank) const {
     const Work work = work_of(p, step, rank);
     return leaves_memory(static_cast<double>(work.to_host_bytes + work.from_host_bytes), seconds);
   }
-  const bool reduces = t.wire == Wire::reduce_scatter || t.wire == Wire::all_reduce;
-  const double moved_bytes = (reduces ? 3 : 2) * static_cast<double>(t.sent_bytes);
+  const double each = t.wire == Wire::reduce_scatter ? 3 : t.wire == Wire::all_reduce ? 2.5 : 2;
+  const double moved_bytes = each * static_cast<double>(t.sent_bytes);
   const auto sms = static_cast<double>(cluster_.gpu.kernels.sms);
   const double left = std::max(1.0, sms - channels(p, step, t, rank));
   return left / sms * leaves_memory(moved_bytes, seconds);

@@ -41,7 +41,7 @@ class CostModel {
 ///
 /// Where NCCL runs, kernels beside a transfer lose the SMs of its thread blocks and the memory's bandwidth it takes:
 ///
-///     leaves = (1 - channels / SMs) (1 - moved / bandwidth)     moved: twice its bytes/s, three times where it reduces
+///     leaves = (1 - channels / SMs) (1 - moved / bandwidth)     moved: twice its bytes/s, three times while it reduces
 ///
 /// A block has an SM for itself (github.com/NVIDIA/nccl issue 689); a byte on the bus is two or three of memory (issue
 /// 1428); a copy to or from the host is one.  Memory is shared evenly at worst.  24 channels at 360 GB/s leave an H100's

@@ -31,8 +31,8 @@ std::vector<Copy> copies_of(const Program& p, const Timeline& timeline) {
   return copies;
 }
 
-/// Layers left out take as long as the second copy's forward and the first's backward took; by so much everything
-/// issued after `step` comes later.
+/// Layers left out take as long as the steady one of three copies did, whose forward comes after the first's and whose
+/// backward after the last's; by so much everything issued after `step` comes later.
 struct Delay {
   std::uint32_t step;
   double seconds;
@@ -40,12 +40,12 @@ struct Delay {
 
 std::vector<Delay> delays_of(const std::vector<Copy>& copies) {
   std::vector<Delay> delays;
-  for (std::size_t c = 0; c + 1 < copies.size(); ++c) {
-    if (copies[c].times == 1) continue;
-    const Copy &first = copies[c], &second = copies[c + 1];
-    const auto n = static_cast<double>(first.times - 1);
-    delays.push_back({second.forward.step, n * (second.forward.at_s - first.forward.at_s)});
-    delays.push_back({first.backward.step, n * (first.backward.at_s - second.backward.at_s)});
+  for (std::size_t c = 1; c + 1 < copies.size(); ++c) {
+    const Copy &before = copies[c - 1], &steady = copies[c], &last = copies[c + 1];
+    const auto n = static_cast<double>(steady.times - 1);
+    if (n == 0) continue;
+    delays.push_back({last.forward.step, n * (steady.forward.at_s - before.forward.at_s)});
+    delays.push_back({steady.backward.step, n * (steady.backward.at_s - last.backward.at_s)});
   }
   return delays;
 }

@@ -181,7 +181,7 @@ class Calibration {
       const CollectivePoint &last = t.points.back(), &before = t.points[t.points.size() - 2];
       const double hops = t.gpus - 1, sent = (last.bytes - before.bytes) * hops / t.gpus;
       machine_.link_latency_s = t.points.front().seconds / hops;
-      if (last.seconds > before.seconds)
+      if (last.bytes > before.bytes && last.seconds > before.seconds)
         machine_.link_bandwidth_bytes_per_s = sent / (last.seconds - before.seconds);
     }
   }

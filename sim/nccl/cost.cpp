@@ -101,6 +101,8 @@ int NcclCost::shift_channels(const Mesh& mesh, Axis axis, int rank) const {
 
 double NcclCost::shift_s(const Mesh& mesh, Axis axis, int rank, double bytes) const {
   Known& known_group = known(mesh, {axis}, rank);
+  if (const MeasuredCurve* const measured = curve("sendrecv", known_group.shape))
+    return measured->seconds(bytes);
   const std::lock_guard lock(memory_->mutex);
   if (!known_group.shift) known_group.shift = shift_rate(*memory_->topology, mesh, axis, rank);
   const ShiftRate& rate = *known_group.shift;

@@ -160,6 +160,16 @@ TEST_F(CalibrateVerb, NcclTestsBecomeMeasuredTablesOfACluster) {
               measured_s, 1e-3 * measured_s);
 }
 
+TEST_F(CalibrateVerb, DoesNotWriteOverItsMeasurements) {
+  const std::string reduce = write("a.txt", printed("all_reduce", 2));
+  const Ran ran =
+      ithaca_cli("calibrate --from-nccl-tests " + reduce + " --cluster dgx-h100 -o " + reduce);
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(one_line_only(ran.err)) << ran.err;
+  std::ifstream kept(reduce);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), printed("all_reduce", 2));
+}
+
 TEST_F(CalibrateVerb, PricesWithTheTablesOfTheClusterFile) {
   const std::string reduce = write("a.txt", printed("all_reduce", 2));
   ASSERT_EQ(ithaca_cli("calibrate --from-nccl-tests " + reduce + " --cluster dgx-h100 -o " +

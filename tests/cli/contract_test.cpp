@@ -98,13 +98,15 @@ TEST(Cost, JsonHasTheContractsKeys) {
   for (const char* const key :
        {"step_s", "compute_s", "exposed_comm_s", "micro_batch_s", "update_s"})
     EXPECT_TRUE(json.at("time").at(key).is_number()) << key;
-  double causes_s = 0;
+  double causes_s = 0, exposed_s = 0;
   for (const Json& cause : json.at("time").at("causes")) {
     EXPECT_TRUE(cause.at("what").is_string() && cause.at("exposed").is_boolean());
     causes_s += cause.at("s").get<double>();
+    if (cause.at("exposed").get<bool>()) exposed_s += cause.at("s").get<double>();
   }
+  EXPECT_NEAR(exposed_s, json.at("time").at("exposed_comm_s").get<double>(), 0.001 * causes_s);
   const double step_s = json.at("time").at("step_s").get<double>();
-  EXPECT_NEAR(causes_s, step_s, 0.05 * step_s);
+  EXPECT_NEAR(causes_s, step_s, 0.001 * step_s);
 }
 
 /// The band of validate's rows on such GPUs stands beside the seconds, in text and for scripts.

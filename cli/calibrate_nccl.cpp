@@ -45,6 +45,11 @@ std::vector<CollectiveTable> read_tables(const std::vector<std::string>& files) 
   return tables;
 }
 
+/// Whether what nccl-tests prints of a device, "NVIDIA H100 80GB HBM3", is of a GPU such as H100-SXM5-80GB.
+bool names(const std::string& printed, const std::string& gpu) {
+  return printed.empty() || printed.find(gpu.substr(0, gpu.find('-'))) != std::string::npos;
+}
+
 Cluster cluster_of(const std::string& name, const std::vector<CollectiveTable>& tables) {
   if (name.empty())
     throw InputError("--cluster",
@@ -193,6 +198,10 @@ int calibrate_from_nccl_tests(const NcclTestsRequest& request, Console& console)
   const std::vector<CollectiveTable> tables = read_tables(request.files);
   const Cluster cluster = cluster_of(request.cluster, tables);
   (void)measurements(cluster, tables);  // refuses tables that do not fit the cluster
+  for (const CollectiveTable& table : tables)
+    if (!names(table.gpu, cluster.gpu.name))
+      console.note(fmt::format("{} was measured on \"{}\", {} has {}", table.file, table.gpu,
+                               cluster.name, cluster.gpu.name));
   std::string text;
   Json files = Json::array();
   for (std::size_t i = 0; i < tables.size(); ++i) {

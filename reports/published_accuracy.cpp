@@ -64,8 +64,8 @@ PublishedAccuracy published_accuracy(const std::string& folder) {
   all.kernels = kernel_accuracy(folder + "/kernels");
   if (rows.empty() && collectives.empty() && all.kernels.predictions.empty() &&
       all.kernels.unmodelled.empty())
-    throw InputError("--data", fmt::format("expected *.yaml files in the folder, its collectives/ "
-                                           "or its kernels/, got {}",
+    throw InputError("--data", fmt::format("expected rows in *.yaml files of the folder, its "
+                                           "collectives/ or its kernels/, got none in {}",
                                            in_quotes(folder)));
   all.collectives = collective_accuracy(tables_of(collectives, all.others));
   all.time = time_accuracy(rows);

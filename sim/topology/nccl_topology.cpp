@@ -120,7 +120,9 @@ class Reader {
 
   void gpu(const Xml& element, const Xml& slot, std::size_t parent, std::size_t socket) {
     const std::int64_t sm = element.integer("sm", 60, 999);
-    element.integer("dev", 0, 1023);
+    const std::int64_t dev = element.integer("dev", 0, 1023);
+    if (!devices_.insert(dev).second)
+      element.fail("dev", fmt::format("expected a number of each GPU's own, got {} again", dev));
     const std::size_t vertex = add_part(m_.box, Part::gpu);
     join(m_.box, vertex, parent, {Medium::pcie, pcie_bytes_per_s(slot)});
     gpus_.insert({id_of(slot, "busid"), {vertex, socket, sm}});
@@ -200,6 +202,7 @@ class Reader {
   std::vector<std::size_t> sockets_;
   std::vector<std::pair<std::size_t, double>> nics_;
   std::set<std::string> seen_;
+  std::set<std::int64_t> devices_;
   std::map<std::string, Gpu> gpus_;  ///< by busid
   std::vector<Xml> nvlinks_;
   std::vector<std::string> owner_;  ///< of each link

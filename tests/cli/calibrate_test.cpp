@@ -160,6 +160,15 @@ TEST_F(CalibrateVerb, NcclTestsBecomeMeasuredTablesOfACluster) {
               measured_s, 1e-3 * measured_s);
 }
 
+TEST_F(CalibrateVerb, SaysWhenTheMeasurementsAreOfAnotherGpu) {
+  const std::string reduce = write("a.txt", printed("all_reduce", 2));
+  const auto notes = [&](const std::string& cluster) {
+    return ithaca_cli("calibrate --from-nccl-tests " + reduce + " --cluster " + cluster).err;
+  };
+  EXPECT_NE(notes("dgx-a100-80g").find("was measured on"), std::string::npos);
+  EXPECT_EQ(notes("dgx-h100").find("was measured on"), std::string::npos);
+}
+
 TEST_F(CalibrateVerb, DoesNotWriteOverItsMeasurements) {
   const std::string reduce = write("a.txt", printed("all_reduce", 2));
   const Ran ran =

@@ -115,19 +115,6 @@ Claim rate_claim(const std::vector<Race>& races) {
                text + "; FLOPs as the figures count them: full attention, and recompute");
 }
 
-/// The models of the figures, a layer.
-LayerShape layer_shape(const RaceModel& m) {
-  LayerShape s;
-  s.d = m.hidden;
-  s.k = m.heads;
-  s.e = m.hidden / m.heads;
-  s.i = 4 * m.hidden;
-  s.norm = Norm::layer;
-  s.act = Act::gelu;
-  s.rope = false;
-  return s;
-}
-
 }  // namespace
 
 const char* name_of(Holds holds) {

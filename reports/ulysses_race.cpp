@@ -26,17 +26,10 @@ Job job_of(const Side& side, int samples) {
   const RaceModel& m = side.model;
   Job job;
   job.model = m.name;
-  LayerShape& s = job.shape;
-  s.b = samples;
-  s.L = side.tokens;
-  s.d = m.hidden;
-  s.k = m.heads;
-  s.e = m.hidden / m.heads;
-  s.i = 4 * m.hidden;
-  s.norm = Norm::layer;
-  s.act = Act::gelu;
-  s.rope = false;
-  if (!side.causal) s.mask = Mask::full();
+  job.shape = layer_shape(m);
+  job.shape.b = samples;
+  job.shape.L = side.tokens;
+  if (!side.causal) job.shape.mask = Mask::full();
   job.layers = m.layers;
   job.vocabulary = vocabulary;
   job.tied = true;
@@ -82,6 +75,18 @@ const PublishedRow* find(const std::vector<PublishedRow>& rows, const RaceModel&
 }
 
 }  // namespace
+
+LayerShape layer_shape(const RaceModel& m) {
+  LayerShape s;
+  s.d = m.hidden;
+  s.k = m.heads;
+  s.e = m.hidden / m.heads;
+  s.i = 4 * m.hidden;
+  s.norm = Norm::layer;
+  s.act = Act::gelu;
+  s.rope = false;
+  return s;
+}
 
 std::vector<RaceModel> race_models() {
   return {{"GPT-7B", 32, 4096, 32, 32,

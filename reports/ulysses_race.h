@@ -24,6 +24,8 @@ struct RaceModel {
   std::string shape_from;  ///< why this shape
 };
 std::vector<RaceModel> race_models();
+/// Of its layers: GPT's, without a length.
+LayerShape layer_shape(const RaceModel&);
 
 /// What one side is predicted to reach at best.
 struct Racer {

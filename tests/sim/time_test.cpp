@@ -41,6 +41,17 @@ Program two_gathers_and_an_add() {
   return std::move(b).build();
 }
 
+/// A gather beside a kernel that does not need it, then one that needs both.
+Program gather_beside_a_kernel() {
+  Builder b{parse_mesh("t=2")};
+  const ValueId x = b.input("x", tokens(true), Role::activation),
+                z = b.input("z", tokens(), Role::activation);
+  const ValueId gathered = b.move(x, tokens());
+  const ValueId twice = b.add("twice", z, z);
+  b.output(b.add("sum", gathered, twice));
+  return std::move(b).build();
+}
+
 TEST(Blocking, AddsAllStepsUp) {
   const Program p = two_gathers_and_an_add();
   const Timeline t = time(p, blocking(p), ByHand());
@@ -51,13 +62,7 @@ TEST(Blocking, AddsAllStepsUp) {
 }
 
 TEST(Overlapped, RunsACollectiveBehindAKernelThatDoesNotNeedIt) {
-  Builder b{parse_mesh("t=2")};
-  const ValueId x = b.input("x", tokens(true), Role::activation),
-                z = b.input("z", tokens(), Role::activation);
-  const ValueId gathered = b.move(x, tokens());
-  const ValueId twice = b.add("twice", z, z);
-  b.output(b.add("sum", gathered, twice));
-  const Program p = std::move(b).build();
+  const Program p = gather_beside_a_kernel();
   const Timeline t = time(p, overlapped(p), ByHand());
   EXPECT_EQ(t.end_s, 3 + 1);
   EXPECT_EQ(t.exposed_comm_s, 2);
@@ -79,13 +84,7 @@ class HalfSpeed : public ByHand {
 
 /// A gather of 3 s beside a kernel, then another kernel.
 Timeline beside_a_gather(double kernel_s) {
-  Builder b{parse_mesh("t=2")};
-  const ValueId x = b.input("x", tokens(true), Role::activation),
-                z = b.input("z", tokens(), Role::activation);
-  const ValueId gathered = b.move(x, tokens());
-  const ValueId twice = b.add("twice", z, z);
-  b.output(b.add("sum", gathered, twice));
-  const Program p = std::move(b).build();
+  const Program p = gather_beside_a_kernel();
   return time(p, overlapped(p), HalfSpeed(kernel_s));
 }
 
@@ -302,13 +301,7 @@ TEST(ClusterCost, OfAnExchangeIsThatOfTheRankWithMostPeersOutside) {
 }
 
 TEST(Causes, OfAMomentWithoutAKernelAreTheTransferItWaitsFor) {
-  Builder b{parse_mesh("t=2")};
-  const ValueId x = b.input("x", tokens(true), Role::activation),
-                z = b.input("z", tokens(), Role::activation);
-  const ValueId gathered = b.move(x, tokens());
-  const ValueId twice = b.add("twice", z, z);
-  b.output(b.add("sum", gathered, twice));
-  const Program p = std::move(b).build();
+  const Program p = gather_beside_a_kernel();
   const std::vector<Cause> all = causes(p, time(p, overlapped(p), HalfSpeed(1)));
   ASSERT_EQ(all.size(), 3U);  // 2 s of kernels at full speed, 1 s lost, 1 s waited
   EXPECT_EQ(all[0].name, "other kernels");

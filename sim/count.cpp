@@ -109,10 +109,20 @@ std::int64_t attention_pairs(const Program& p, const Step& step, int rank) {
   return 0;
 }
 
+/// Operands and results; of what is cut out or put in its place the run alone.
+std::int64_t moved_bytes(const Program& p, const Step& step) {
+  const auto bytes = [&](ValueId v) { return local_bytes(p.type(v), p.mesh()); };
+  if (std::holds_alternative<Slice>(step.op)) return 2 * bytes(step.out[0]);
+  if (std::holds_alternative<Put>(step.op)) return 2 * bytes(step.in.back());
+  std::int64_t all = 0;
+  for (const ValueId v : step.in) all += bytes(v);
+  for (const ValueId v : step.out) all += bytes(v);
+  return all;
+}
+
 Work work_of(const Program& p, const Step& step, int rank) {
   Work work;
-  for (const ValueId v : step.in) work.moved_bytes += local_bytes(p.type(v), p.mesh());
-  for (const ValueId v : step.out) work.moved_bytes += local_bytes(p.type(v), p.mesh());
+  work.moved_bytes = moved_bytes(p, step);
   if (const auto* const copy = std::get_if<Copy>(&step.op))
     (copy->to_host ? work.to_host_bytes : work.from_host_bytes) =
         local_bytes(p.type(step.in[0]), p.mesh());

@@ -308,5 +308,26 @@ TEST(Count, IsTheSameOnEveryRank) {
   }
 }
 
+// ---- runs that are cut out and put back
+// ---------------------------------------------------------------------------------------
+
+std::int64_t moved_by_runs(std::int64_t tiles) {
+  LayerOptions options;
+  options.mlp_tiles = tiles;
+  const Program p = layer_of({"ulysses_zero3", "u=4"}, small_shape(), options).program;
+  std::int64_t bytes = 0;
+  for (const Step& step : p.steps())
+    if (std::holds_alternative<Slice>(step.op) || std::holds_alternative<Put>(step.op))
+      bytes += work_of(p, step, 0).moved_bytes;
+  return bytes;
+}
+
+/// Forward x2 is cut and the result put together; backward x2 once more, dy cut, dx2 put: all read once, written once.
+TEST(Count, OfTilesMovesEveryTokenOnceHoweverManyThereAre) {
+  const LayerShape n = small_shape();
+  for (const std::int64_t tiles : {2, 3, 8})
+    EXPECT_EQ(moved_by_runs(tiles), 5 * 2 * n.b * n.L / 4 * n.d * 2) << tiles;
+}
+
 }  // namespace
 }  // namespace ithaca

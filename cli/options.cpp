@@ -180,6 +180,8 @@ void add_step_options(CLI::App& app, Options& o) {
       ->group(group);
   add("--bucket-elements", o.bucket_elements, "N",
       "collectives of one kind in a layer as one message of at most N elements");
+  add("--comm-chunks", o.comm_chunks, "N",
+      "gathers and scatters of activations in N pieces, behind the products beside them (1)");
   add("--adapter-rank", o.adapter_rank, "R", "train low-rank adapters only (LoRA)");
   app.add_flag("--forward-only", o.forward_only, "no backward and no update")->group(group);
 }
@@ -294,6 +296,8 @@ Job job_of(const Options& o, Console& console) {
   if (!o.bucket_elements.empty())
     job.levers.bucket_elements =
         whole(o.bucket_elements, "--bucket-elements", 1, SizeLimits::elements);
+  if (!o.comm_chunks.empty())
+    job.levers.comm_chunks = whole(o.comm_chunks, "--comm-chunks", 1, SizeLimits::comm_chunks);
   return job;
 }
 

@@ -20,7 +20,7 @@ struct Options {
   std::string cluster, gpus;
   std::string strategy, mesh, recompute, schedule;
   std::string recipe, micro_batches, mlp_tiles, loss_tiles, profile;
-  std::string adapter_rank, bucket_elements;
+  std::string adapter_rank, bucket_elements, comm_chunks;
   bool offload = false, optimizer_offload = false, weights_offload = false, forward_only = false;
   std::string output;
   bool json = false, csv = false, markdown = false;

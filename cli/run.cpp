@@ -145,7 +145,7 @@ class RunVerb : public Verb {
   void check_twin_memory(const TwinRun& twin) const {
     const std::int64_t most = most_bytes();
     const auto needs = [&](const LayerShape& shape) {
-      return run_bytes(shape, twin.arrangement, twin.plan.recompute, twin.dtype);
+      return run_bytes(shape, twin.arrangement, twin.options());
     };
     const std::int64_t needed = needs(twin.shape);
     if (needed <= most) return;
@@ -175,12 +175,13 @@ class RunVerb : public Verb {
 
   static void execute(TwinRun& twin, std::int64_t layers, Console& console) {
     constexpr double patience_s = 3600;  // ranks share few cores
+    VerifyOptions options{twin.dtype, twin.plan.recompute, patience_s};
+    options.comm_chunks = twin.plan.job.levers.comm_chunks;
     for (std::int64_t n = 0; n < layers; ++n) {
       const Progress progress(console, fmt::format("running layer {} of {} on {} ranks", n + 1,
                                                    layers, twin.arrangement.mesh.ranks()));
-      twin.layers.push_back(verify_layer(twin.shape, twin.arrangement.strategy,
-                                         twin.arrangement.mesh,
-                                         {twin.dtype, twin.plan.recompute, patience_s}));
+      twin.layers.push_back(
+          verify_layer(twin.shape, twin.arrangement.strategy, twin.arrangement.mesh, options));
     }
   }
 

@@ -77,8 +77,7 @@ double predicted_s(const Timeline& predicted, const Span& measured) {
 
 /// Layers follow one another.
 Json spans_part(const TwinRun& run, const std::optional<Timeline>& predicted) {
-  const Layer layer = layer_program(run.shape, run.arrangement.strategy, run.arrangement.mesh,
-                                    {run.plan.recompute, true, run.dtype});
+  const Layer layer = run.layer();
   Json json = Json::array();
   double start_s = 0;
   for (const Verification& v : run.layers) {
@@ -149,9 +148,14 @@ double TwinRun::median_layer_s() const {
   return n == 0 ? 0 : (all[(n - 1) / 2] + all[n / 2]) / 2;
 }
 
+LayerOptions TwinRun::options() const {
+  LayerOptions options{plan.recompute, true, dtype};
+  options.comm_chunks = plan.job.levers.comm_chunks;
+  return options;
+}
+
 Timeline predicted_layer(const TwinRun& run) {
-  const Layer layer = layer_program(run.shape, run.arrangement.strategy, run.arrangement.mesh,
-                                    {run.plan.recompute, true, run.dtype});
+  const Layer layer = run.layer();
   const Program p = retype(layer.program, run.dtype);
   return time(p, blocking(p), ClusterCost(*run.cluster));
 }

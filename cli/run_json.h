@@ -27,6 +27,10 @@ struct TwinRun {
   double max_replica_difference() const;
   bool bytes_match() const;
   bool verified() const;
+  LayerOptions options() const;  ///< of the layer, its bytes those of `dtype`
+  Layer layer() const {
+    return layer_program(shape, arrangement.strategy, arrangement.mesh, options());
+  }
   /// Of the layers one after another, each from its first step to its last: the middle of what was measured.
   double median_layer_s() const;
 };

@@ -45,6 +45,8 @@ std::string levers_text(const Levers& l) {
   if (l.weights_offload) text += ", weights on the host";
   if (l.bucket_elements > 0)
     text += fmt::format(", messages of at most {} elements together", l.bucket_elements);
+  if (l.comm_chunks > 1)
+    text += fmt::format(", gathers and scatters in {} pieces behind products", l.comm_chunks);
   return text;
 }
 

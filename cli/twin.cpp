@@ -68,10 +68,10 @@ LayerShape twin_of(const LayerShape& shape, std::int64_t scale) {
   return twin;
 }
 
-std::int64_t run_bytes(const LayerShape& shape, const Arrangement& at, const Recompute& recompute,
-                       DType dtype) {
-  const ProgramBytes many =
-      bytes_of(layer_program(shape, at.strategy, at.mesh, {recompute, true, dtype}), dtype);
+std::int64_t run_bytes(const LayerShape& shape, const Arrangement& at,
+                       const LayerOptions& options) {
+  const DType dtype = options.dtype;
+  const ProgramBytes many = bytes_of(layer_program(shape, at.strategy, at.mesh, options), dtype);
   const ProgramBytes one = bytes_of(one_rank(shape, {false, true, dtype}), dtype);
   constexpr std::int64_t whole_copies = 4;  // both sides, a slice's indices and its numbers
   const std::int64_t compared = whole_copies * 8 * std::max(many.widest, one.widest);

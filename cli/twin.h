@@ -2,7 +2,7 @@
 #pragma once
 
 #include "models/catalog.h"
-#include "models/recompute.h"
+#include "models/layer.h"
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@ LayerShape twin_of(const LayerShape&, std::int64_t scale);
 
 /// Host memory a verified run takes at its peak: arenas of all ranks, inputs, outputs, the one-rank
 /// reference and whole tensors in f64 while they are compared.
-std::int64_t run_bytes(const LayerShape&, const Arrangement&, const Recompute& recompute, DType);
+std::int64_t run_bytes(const LayerShape&, const Arrangement&, const LayerOptions&);
 
 /// What this process may still take: MemAvailable, or what its cgroup leaves of it.  Throws
 /// EnvironmentError when the system does not say.

@@ -239,11 +239,11 @@ class Differentiator {
     Type whole = dual(b_.type(x));
     whole.dtype = b_.type(d).dtype;
     whole.partial = b_.type(d).partial;
-    cotangent_[x] = b_.put(cotangent_[x], d, {op.dim, op.begin, op.count}, whole);
+    cotangent_[x] = b_.put(cotangent_[x], d, {op.dim, op.begin, op.count, op.parts}, whole);
   }
   void back(const Put& op, const Step& s) {
     const ValueId d = cotangent_[s.out[0]];
-    give(s.in.back(), b_.slice(d, {op.dim, op.begin, op.count}));
+    give(s.in.back(), b_.slice(d, {op.dim, op.begin, op.count, op.parts}));
     if (s.in.size() == 2) give(s.in[0], d);
   }
   void back(const Embed&, const Step& s) {

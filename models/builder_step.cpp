@@ -32,12 +32,11 @@ AxisList cut_axes(const Type& t, std::initializer_list<DimName> names) {
 ValueId Builder::slice(ValueId x, const Slice& run) {
   Type t = type(x);
   require(t.flat.empty(), "a flat shard has no dims to slice");
-  const std::int64_t n = ways(dim_of(t, run.dim), program_.mesh_);
-  require(run.begin >= 0 && run.count > 0 &&
-              run.begin + run.count <= local_size(dim_of(t, run.dim), program_.mesh_),
-          "a slice lies outside its dim");
   Dim& dim = dim_of(t, run.dim);
-  dim.size = run.count * n;
+  const std::int64_t part = local_size(dim, program_.mesh_) / run.parts;
+  require(run.begin >= 0 && run.count > 0 && run.begin + run.count <= part,
+          "a slice lies outside its dim");
+  dim.size = run.count * run.parts * ways(dim, program_.mesh_);
   for (Cut& cut : dim.over) cut.deal = Deal::blocks;
   const Value whole = value(x);
   const ValueId v = push(run, {x}, whole.name, t);

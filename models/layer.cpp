@@ -2,6 +2,7 @@
 
 #include "models/backward.h"
 #include "models/layer_writer.h"
+#include "models/passes/chunk.h"
 #include "models/update.h"
 
 #include <algorithm>
@@ -47,7 +48,7 @@ Layer layer_program(const LayerShape& shape, const Strategy& strategy, const Mes
   layer.dx = layer.dy = no_value;
   b.output(layer.y);
   if (options.backward) differentiate_into(b, layer, options);
-  layer.program = std::move(b).build();
+  layer.program = chunk(std::move(b).build(), options.comm_chunks);
   return layer;
 }
 

@@ -27,7 +27,9 @@ struct LayerOptions {
   /// in A (LoRA, arXiv 2106.09685, with alpha = r).
   std::int64_t adapter_rank = 0;
   bool gradients_on_host = false;  ///< those that need no further reduction go there as they come
-  Kernels kernels = {};            ///< what the implementation keeps
+  std::int64_t comm_chunks =
+      1;                 ///< pieces of gathers and scatters around products (passes/chunk.h)
+  Kernels kernels = {};  ///< what the implementation keeps
 };
 
 /// A layer and how it is laid out and worked through.

@@ -23,6 +23,7 @@ struct SizeLimits {
   static constexpr std::int64_t heads = 1 << 12, head_dim = 1 << 12, experts = 1 << 12;
   static constexpr std::int64_t vocabulary = 1 << 24, positions = 1 << 30;
   static constexpr std::int64_t elements = std::int64_t{1} << 40;  ///< of one message
+  static constexpr std::int64_t comm_chunks = 64;                  ///< each is a launch
 };
 
 }  // namespace ithaca

@@ -71,15 +71,16 @@ struct AttendGrad {
 struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys
 struct Cast {};   ///< x -> x in the dtype of the result
 struct Move {};   ///< values -> the same lying as the results' types say, one message
-/// A run of local elements along one dim: x -> the run; and back, [whole,] run -> whole with the run in its place.
+/// A run of local elements along one dim, in each of its `parts` equal parts: x -> the runs, one after another; and
+/// back, [whole,] runs -> whole with the runs in their places, in its own memory.
 /// What a whole holds where nothing was put is not defined.
 struct Slice {
   DimName dim;
-  std::int64_t begin, count;
+  std::int64_t begin, count, parts = 1;
 };
 struct Put {
   DimName dim;
-  std::int64_t begin, count;
+  std::int64_t begin, count, parts = 1;
 };
 struct Shift {
   Axis axis;

@@ -4,6 +4,7 @@
 #include "models/error.h"
 #include "models/layer_writer.h"
 #include "models/passes/bucket.h"
+#include "models/passes/chunk.h"
 #include "models/passes/fetch.h"
 #include "models/passes/offload.h"
 
@@ -225,6 +226,7 @@ MicroBatch micro_batch(const StepShape& shape, const Mesh& mesh, const StepOptio
   }
   if (options.bucket_elements > 0)
     step.program = bucket(std::move(step.program), options.bucket_elements);
+  step.program = chunk(std::move(step.program), options.layer.comm_chunks);
   return step;
 }
 

@@ -86,16 +86,17 @@ std::string step_text(const Job& job) {
   if (const Levers& l = job.levers; l != Levers())
     put("levers",
         fmt::format(
-            "{{mlp_tiles: {}, loss_tiles: {}, offload: {}, optimizer_offload: {}{}{}}}",
+            "{{mlp_tiles: {}, loss_tiles: {}, offload: {}, optimizer_offload: {}{}{}{}}}",
             l.mlp_tiles, l.loss_tiles, text_of(l.offload), text_of(l.optimizer_offload),
             l.weights_offload ? ", weights_offload: true" : "",
-            l.bucket_elements > 0 ? fmt::format(", bucket_elements: {}", l.bucket_elements) : ""));
+            l.bucket_elements > 0 ? fmt::format(", bucket_elements: {}", l.bucket_elements) : "",
+            l.comm_chunks > 1 ? fmt::format(", comm_chunks: {}", l.comm_chunks) : ""));
   return text;
 }
 
 void read_levers(const Yaml& y, Levers& levers) {
   y.allow({"mlp_tiles", "loss_tiles", "offload", "optimizer_offload", "weights_offload",
-           "bucket_elements"});
+           "bucket_elements", "comm_chunks"});
   levers.mlp_tiles = y.at("mlp_tiles").integer(0, most_tokens);
   levers.loss_tiles = y.at("loss_tiles").integer(0, most_tokens);
   levers.offload = y.at("offload").boolean();
@@ -103,6 +104,8 @@ void read_levers(const Yaml& y, Levers& levers) {
   if (const auto weights = y.find("weights_offload")) levers.weights_offload = weights->boolean();
   if (const auto elements = y.find("bucket_elements"))
     levers.bucket_elements = elements->integer(1, SizeLimits::elements);
+  if (const auto chunks = y.find("comm_chunks"))
+    levers.comm_chunks = chunks->integer(1, SizeLimits::comm_chunks);
 }
 
 void read_step(const Yaml& y, Job& job) {

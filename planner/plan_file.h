@@ -18,7 +18,7 @@
 //     profile: deepspeed             # models/profile.h; reference when absent
 //     recipe: mixed                  # models/recipe.h; micro_batches: 4
 //     levers: {mlp_tiles: 0, loss_tiles: 0, offload: true, optimizer_offload: false}   # planner/price.h
-//     adapter_rank: 8   # or forward_only: true; weights_offload: true and bucket_elements: 100000000 are further levers
+//     adapter_rank: 8   # or forward_only: true; weights_offload: true, bucket_elements: 100000000 and comm_chunks: 4 are further levers
 //     schedule: overlapped           # blocking | overlapped
 //     predicted: {step: "13.03 s", peak: "27487790694 B", sent: "2034237440 B"}   # for people; read back by report
 #pragma once

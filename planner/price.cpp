@@ -42,6 +42,7 @@ StepOptions step_options(const Job& job, const Arrangement& at, const Recompute&
           : std::max<std::int64_t>(1, divide_up(tokens * job.vocabulary, tile_logits));
   options.offload = levers.offload && recompute.full;
   options.layer.gradients_on_host = levers.optimizer_offload;
+  options.layer.comm_chunks = levers.comm_chunks;
   options.weights_on_host = levers.weights_offload;
   options.bucket_elements = levers.bucket_elements;
   return options;

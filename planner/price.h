@@ -25,7 +25,8 @@ struct Levers {
       false;  ///< optimizer states live in host memory, gradients when they need no further sum
   bool weights_offload = false;  ///< so do matrices, which come for each use
   std::int64_t bucket_elements =
-      0;  ///< most elements of messages that travel as one; 0: each alone
+      0;                         ///< most elements of messages that travel as one; 0: each alone
+  std::int64_t comm_chunks = 1;  ///< pieces of gathers and scatters around products
   bool operator==(const Levers&) const = default;
 };
 

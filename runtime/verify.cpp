@@ -180,6 +180,7 @@ Verification verify_layer(const LayerShape& shape, const Strategy& strategy, con
   LayerOptions levers = plain;
   levers.recompute = options.recompute;
   levers.mlp_tiles = options.mlp_tiles;
+  levers.comm_chunks = options.comm_chunks;
   Executed many = execute(layer_program(shape, strategy, mesh, levers), options);
   Executed one = execute(one_rank(shape, plain), options);
   Verification v;

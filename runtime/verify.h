@@ -22,7 +22,7 @@ struct VerifyOptions {
   Recompute recompute = {};
   double patience_s = 300;  ///< how long a rank waits for another
   Kernels kernels = {};     ///< of the sharded layer and of one rank's
-  std::int64_t mlp_tiles = 1;
+  std::int64_t mlp_tiles = 1, comm_chunks = 1;
 };
 
 /// One tensor of the sharded run beside one rank's.

@@ -26,12 +26,18 @@ class Rewriter {
     const Step& beside = old_[to_host ? next_ - 1 : next_];
     Value value = program_.values_[v];
     value.on_host = to_host;
+    return make({Copy{to_host}, {v}, {}, beside.phase, beside.layer, beside.times},
+                std::move(value));
+  }
+  /// A step with a new value as its one result.
+  ValueId make(Step step, Value value) {
     program_.values_.push_back(std::move(value));
     const auto made = static_cast<ValueId>(program_.values_.size() - 1);
-    program_.steps_.push_back(
-        {Copy{to_host}, {v}, {made}, beside.phase, beside.layer, beside.times});
+    step.out = {made};
+    program_.steps_.push_back(std::move(step));
     return made;
   }
+  const Value& operator[](ValueId v) const { return program_.values_[v]; }
   const Step& old(std::size_t i) const { return old_[i]; }
   /// A step of values there are.
   void append(const Step& step) { program_.steps_.push_back(step); }

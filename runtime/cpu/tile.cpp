@@ -5,7 +5,7 @@
 namespace ithaca {
 namespace {
 
-/// Calls run(first element in the whole, first element in the tile, elements) for every stretch of the tile.
+/// Calls run(first element in the whole, first element in the run, elements) for every stretch of the run.
 template <class T, class Run>
 void for_each_run(const Call<T>& call, const Type& whole, const auto& op, const Run& run) {
   std::int64_t outer = 1, inner = 1, size = 0;
@@ -16,8 +16,8 @@ void for_each_run(const Call<T>& call, const Type& whole, const auto& op, const 
     else
       (size == 0 ? outer : inner) *= n;
   }
-  for (std::int64_t o = 0; o < outer; ++o)
-    run((o * size + op.begin) * inner, o * op.count * inner, op.count * inner);
+  const std::int64_t part = size / op.parts, n = op.count * inner;
+  for (std::int64_t o = 0; o < outer * op.parts; ++o) run((o * part + op.begin) * inner, o * n, n);
 }
 
 }  // namespace

@@ -363,7 +363,7 @@ TEST(Profile, IsNamedByEveryVerbThatPrices) {
 TEST(Plan, TakesTheLeversOfAStep) {
   const Ran ran = ithaca_cli(
       "plan --json --recipe f32 --micro-batches 2 --loss-tiles auto "
-      "--optimizer-offload --bucket-elements 1000000" +
+      "--optimizer-offload --bucket-elements 1000000 --comm-chunks 4" +
       job);
   ASSERT_EQ(ran.code, 0) << ran.err;
   const Json json = ran.json();
@@ -372,6 +372,7 @@ TEST(Plan, TakesTheLeversOfAStep) {
   EXPECT_EQ(json.at("levers").at("loss_tiles"), "auto");
   EXPECT_EQ(json.at("levers").at("optimizer_offload"), true);
   EXPECT_EQ(json.at("levers").at("bucket_elements"), 1000000);
+  EXPECT_EQ(json.at("levers").at("comm_chunks"), 4);
 }
 
 TEST(Plan, JsonHasTheContractsKeys) {

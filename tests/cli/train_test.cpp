@@ -185,7 +185,7 @@ TEST_F(Train, TakesTheLeversOfThePlanAndLosesNothing) {
   plan.job.micro_batches = 2;
   plan.job.tied = true;
   plan.job.vocabulary = 1000;
-  plan.job.levers = {2, 2, true, true, true, 5000};
+  plan.job.levers = {2, 2, true, true, true, 5000, 3};
   write_file("levers.yaml", to_yaml(plan));
   const Ran ran = ithaca_cli("run levers.yaml --steps 4 --data text --clip 1 --verify --json");
   ASSERT_EQ(ran.code, 0) << ran.err;

@@ -28,9 +28,10 @@ enum Lever : std::size_t {
   adapters,
   kind,
   buckets,
+  chunks,
   levers
 };
-constexpr std::array<int, levers> choices{7, 5, 5, 2, 2, 2, 2, 2, 2, 3, 2, 2, 3};
+constexpr std::array<int, levers> choices{7, 5, 5, 2, 2, 2, 2, 2, 2, 3, 2, 2, 3, 2};
 using Row = std::array<int, levers>;  ///< -1: not chosen
 using Pair = std::array<int, 4>;      ///< lever, choice, lever, choice
 
@@ -159,6 +160,7 @@ Training training_of(const Row& row, DType dtype) {
   step.layer.gradients_on_host = step.weights_on_host = row[on_host] == 2;
   step.bucket_elements = t.options.update.bucket_elements =
       std::array{0, 2'000, 1'000'000}[static_cast<std::size_t>(row[buckets])];
+  step.layer.comm_chunks = row[chunks] == 0 ? 1 : 3;
   return t;
 }
 

@@ -248,7 +248,8 @@ ValueId Builder::normalize(std::string name, Norm kind, const Ids& in) {
              fmt::format("expected dim {} to lie as in {} {}; gather it first", name_of(dim.name),
                          value(in[0]).name, to_string(type(in[0]), program_.mesh_)));
   }
-  const Type t = type(in[0]);
+  Type t = type(in[0]);
+  if (in.size() > 1) t.dtype = type(in[1]).dtype;
   return push(Normalize{kind}, in, std::move(name), t);
 }
 

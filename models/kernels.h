@@ -34,6 +34,8 @@ struct Kernels {
   /// An RMS norm casts to f32, keeps that copy and the normalized rows in the weights' type, and multiplies by its gain
   /// in a step of its own (transformers, LlamaRMSNorm.forward).
   bool norm_copies = false;
+  /// A fused norm reads an f32 copy, which it keeps (InternEvo, internlm/model/modeling_internlm.py: norm1(residual.float())).
+  bool norm_widens = false;
   /// Gate and up are two products; act(gate) is kept beside its product with up (transformers, LlamaMLP.forward).
   bool gate_apart = false;
   /// Packed q, k and v are views: the packed buffer lives as long as v does.

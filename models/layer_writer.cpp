@@ -91,6 +91,7 @@ class LayerWriter {
     const bool layer_norm = n_.norm == Norm::layer && g.over == d;
     if (o_.kernels.norm_copies && !layer_norm) return norm_by_steps(name, x, in[1]);
     if (layer_norm) in.push_back(w_.row(g.shift, {dim(g.over)}, uncut(g.row)));
+    if (o_.kernels.norm_widens) in[0] = b_.cast(x, DType::f32);
     return b_.normalize(name, layer_norm ? Norm::layer : Norm::rms, in);
   }
   ValueId norm_by_steps(const char* name, ValueId x, ValueId gain) {

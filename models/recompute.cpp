@@ -2,11 +2,18 @@
 
 #include "models/nearest.h"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
 namespace ithaca {
 namespace {
+
+bool only_norms_read(const Program& p, ValueId v) {
+  return std::ranges::all_of(p.steps(), [&](const Step& s) {
+    return std::holds_alternative<Normalize>(s.op) || std::ranges::count(s.in, v) == 0;
+  });
+}
 
 constexpr std::array classes{std::pair{"norm", &Recompute::norm}, std::pair{"act", &Recompute::act},
                              std::pair{"up", &Recompute::up}};
@@ -15,6 +22,7 @@ constexpr std::array classes{std::pair{"norm", &Recompute::norm}, std::pair{"act
 
 bool Recompute::selects(const Program& p, const Step& step) const {
   if (std::holds_alternative<Normalize>(step.op)) return norm;
+  if (std::holds_alternative<Cast>(step.op)) return norm && only_norms_read(p, step.out[0]);
   if (std::holds_alternative<Activate>(step.op)) return act;
   return up && p[step.out[0]].name == "up";
 }

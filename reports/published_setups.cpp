@@ -212,6 +212,9 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
     return;
   }
   s.job.profile = find_profile("fsdp2");
+  // doc/en/install.md: PyTorch 1.13.1 and flash-attention v1.0.5, also in its container images.
+  s.job.profile.kernels.attention = AttentionKernel::flash1;
+  s.job.profile.kernels.norm_widens = true;
   s.job.recipe = find_recipe("mixed");
   s.job.levers.bucket_elements = 512 << 20;  // configs/7B_sft.py, reduce_bucket_size
   s.job.shape.fused_qkv = true;              // internlm/model/modules/multi_head_attention.py, Wqkv
@@ -244,10 +247,10 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   s.job.shape.fused_qkv = true;
   s.job.levers.bucket_elements = everything;  // a block is one flat parameter
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
-  // Images with FlashAttention 2 came on 10 October 2023 (pull request 651), the H100 tables after it; the A100 tables
-  // were there before.
+  // submit_benchmarks.py asks for attn_impl triton, which is FlashAttention 1, and installs `.[gpu]`, flash-attn 1.0.9;
+  // for the tables of 128 GPUs and more (pull request 838) it installs `.[gpu-flash2]`.
   s.job.profile.kernels.attention =
-      row.gpu.starts_with("A100") ? AttentionKernel::flash1 : AttentionKernel::flash2;
+      says(row.locator, "Large Scale") ? AttentionKernel::flash2 : AttentionKernel::flash1;
   s.recompute = recompute_of(row, false);
   SplitDegrees d;
   d.dp = row.gpus;

@@ -81,9 +81,11 @@ KernelModel::KernelModel(const Gpu& gpu, Clock clock)
   matmul_flops_per_s_ = best * (held ? rates_.matmul_sustained : 1);
   attention_flops_per_s_ = best * (held ? rates_.attention_sustained : 1);
   for (const AttentionCurve& c : rates_.attention.curves) {
-    const double at_boost = gpu.bf16_flops_per_s * c.fraction;
-    curves_[static_cast<std::size_t>(c.kernel)][index_of(c.backward, c.causal)].push_back(
-        {c.head_dim, at_boost * (held ? rates_.attention_sustained : 1), c.overhead_keys});
+    const auto kernel = static_cast<std::size_t>(c.kernel);
+    const bool slower = held && !rates_.attention.at_boost[kernel];
+    curves_[kernel][index_of(c.backward, c.causal)].push_back(
+        {c.head_dim, gpu.bf16_flops_per_s * c.fraction * (slower ? rates_.attention_sustained : 1),
+         c.overhead_keys});
   }
   for (auto& of_kernel : curves_)
     for (Curve& curve : of_kernel) std::ranges::sort(curve, {}, &Point::head_dim);

@@ -90,7 +90,7 @@ AttentionCurve read_curve(const Yaml& yaml, double peak_flops_per_s) {
 
 void read_attention(const Yaml& yaml, double peak_flops_per_s, AttentionRates& to) {
   yaml.allow({"tile_forward", "tile_backward", "full_at", "tail_forward", "tail_backward",
-              "stand_in", "source", "curves"});
+              "stand_in", "at_boost", "source", "curves"});
   read_count(yaml, "tile_forward", to.tile_forward);
   read_count(yaml, "tile_backward", to.tile_backward);
   read_count(yaml, "full_at", to.full_at);
@@ -100,6 +100,9 @@ void read_attention(const Yaml& yaml, double peak_flops_per_s, AttentionRates& t
     for (const std::string& key : stand_in->keys())
       to.stand_in[static_cast<std::size_t>(code_of(*stand_in, key))] =
           code_of(stand_in->at(key), stand_in->at(key).text());
+  if (const auto at_boost = yaml.find("at_boost"))
+    for (const Yaml& kernel : at_boost->items())
+      to.at_boost[static_cast<std::size_t>(code_of(kernel, kernel.text()))] = true;
   if (const auto curves = yaml.find("curves")) {
     to.curves.clear();
     for (const Yaml& curve : curves->items())

@@ -39,6 +39,8 @@ struct AttentionRates {
   std::array<AttentionCode, attention_codes> stand_in{
       AttentionCode::unfused, AttentionCode::flash1, AttentionCode::flash2, AttentionCode::flash3,
       AttentionCode::flash4,  AttentionCode::cudnn,  AttentionCode::tiled};
+  /// Too slow to reach the power limit: they run at the boost clock where others are held below it.
+  std::array<bool, attention_codes> at_boost{};
   std::vector<AttentionCurve> curves;
 };
 

@@ -205,6 +205,9 @@ Cluster cluster_of(const Machine& machine, const Gpu& gpu) {
 }
 
 Imported import_cluster(const ImportRequest& request) {
+  if (request.content.find_first_not_of(" \t\r\n") == std::string::npos)
+    throw InputError({request.file, 1, 1}, "",
+                     "expected XML of NCCL or the matrix of nvidia-smi topo -m, got an empty file");
   const ImportFormat format = request.format.value_or(format_of(request.content));
   Imported imported;
   bool nic_speeds_known = true;

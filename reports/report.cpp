@@ -2,62 +2,21 @@
 
 #include "models/error.h"
 #include "models/nearest.h"
-#include "planner/plan_file.h"
 #include "reports/draw.h"
 #include "reports/html.h"
 #include "reports/markdown.h"
 #include "reports/run_summary.h"
+#include "reports/workshop.h"
 
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace ithaca {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder of our own beside the target, gone at the end.
-class Workshop {
- public:
-  explicit Workshop(const fs::path& target)
-      : path_(fmt::format("{}.{}.tmp", target.string(), getpid())) {
-    std::error_code error;
-    fs::create_directories(path_, error);
-    if (error)
-      throw EnvironmentError(
-          fmt::format("{}: cannot be written: {}", target.string(), error.message()));
-  }
-  ~Workshop() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const {
-    write_file((path_ / name).string(), text);
-  }
-
-  void deliver(const fs::path& target) const {
-    std::error_code error;
-    fs::create_directories(target, error);
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-      if (error) break;
-      fs::rename(entry.path(), target / entry.path().filename(), error);
-    }
-    if (error)
-      throw EnvironmentError(
-          fmt::format("{}: cannot be written: {}", target.string(), error.message()));
-  }
-
- private:
-  fs::path path_;
-};
 
 fs::path target_of(const std::string& directory) {
   if (directory.empty()) throw InputError("-o", "expected a directory, got nothing");
@@ -95,7 +54,7 @@ WrittenReport write_report(const ReportRequest& request) {
   const ReportData data = data_of(read_report_input(request.files), request.map_candidates);
   const Workshop workshop(target);
   fill(workshop, data, request.pictures);
-  workshop.deliver(target);
+  workshop.deliver();
   return {(fs::path(request.directory) / "index.html").string(), run_summary(data.runs)};
 }
 

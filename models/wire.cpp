@@ -1,5 +1,6 @@
 #include "models/wire.h"
 
+#include "models/divide_up.h"
 #include "models/error.h"
 
 #include <algorithm>
@@ -102,10 +103,6 @@ void check_same_value(const Type& from, const Type& to, const Mesh& mesh) {
   if (from.dtype != to.dtype)
     throw TypeError("move", fmt::format("{} to {}: expected one dtype; cast it first",
                                         to_string(from, mesh), to_string(to, mesh)));
-}
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
 }
 
 void size_messages(Traffic& t, const Type& from, const Type& to, const Mesh& mesh) {

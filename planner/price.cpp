@@ -1,15 +1,12 @@
 #include "planner/price.h"
 
+#include "models/divide_up.h"
 #include "planner/pipeline.h"
 
 #include <algorithm>
 
 namespace ithaca {
 namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
 
 /// Tokens of a sample one rank works on in the MLP, and samples.
 std::int64_t local_tokens(const Job& job, const Arrangement& at) {

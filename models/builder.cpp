@@ -25,6 +25,10 @@ void add_contracted(Type& result, const Type& x, const Type& kept) {
       for (const Cut& cut : dim.over) add_partial(result, cut.axis);
 }
 
+bool has(const Ids& ids, ValueId v) {
+  return std::ranges::find(ids, v) != ids.end();
+}
+
 }  // namespace
 
 Layout operator+(Layout a, const Layout& b) {
@@ -196,6 +200,20 @@ ValueId Builder::add(std::string name, ValueId a, ValueId b) {
                        to_string(type(a), program_.mesh_)));
   const Type t = type(a);
   return push(Add{}, {a, b}, std::move(name), t);
+}
+
+ValueId Builder::add_product(std::string name, ValueId sum, ValueId y) {
+  const auto touches = [&](const Step& s) { return has(s.in, y) || has(s.out, y); };
+  const auto last = std::ranges::find_if(program_.steps_.rbegin(), program_.steps_.rend(), touches);
+  if (last == program_.steps_.rend() || has(last->in, y) ||
+      !std::holds_alternative<Einsum>(last->op))
+    return add(std::move(name), sum, y);
+  Type t = type(y);
+  t.dtype = type(sum).dtype;
+  require(t == type(sum), "a product lies as the sum it is added to");
+  last->in.push_back(sum);
+  program_.values_[y].type = t;
+  return y;
 }
 
 ValueId Builder::bias(std::string name, ValueId x, ValueId bias) {

@@ -49,6 +49,10 @@ struct Kernels {
   /// Gradients of gathered weights stay whole until the backward is over (FSDP with one unit for all: its hook runs when
   /// the last of them is there).
   bool whole_gradients = false;
+  /// The product that makes a weight's gradient adds it to the sum over micro-batches: a matrix product with beta = 1
+  /// into an f32 result, instead of an addition of its own (Megatron-LM since February 2022, megatron/core,
+  /// tensor_parallel/layers.py, gradient_accumulation_fusion; TransformerEngine, fuse_wgrad_accumulation).
+  bool fused_sums = false;
   AttentionKernel attention = AttentionKernel::tiled;
   /// Elements of the largest tensor a norm can index; 0: any.
   std::int64_t norm_elements = 0;

@@ -27,6 +27,11 @@ constexpr Kernels flash2() {
   k.attention = AttentionKernel::flash2;
   return k;
 }
+constexpr Kernels megatron() {
+  Kernels k = flash2();
+  k.fused_sums = true;
+  return k;
+}
 constexpr Kernels transformers() {
   Kernels k = flash2();
   k.norm_copies = k.gate_apart = k.results_held = true;
@@ -65,11 +70,11 @@ constexpr std::array all{
     Profile{.name = "megatron",
             .sentence =
                 "the distributed optimizer reduce-scatters gradients in f32; its buffers are f32 "
-                "too with the recipe mixed-f32-grads",
+                "too with the recipe mixed-f32-grads, and products add to them",
             .source = "github.com/NVIDIA/Megatron-LM, training/arguments.py, "
                       "accumulate_allreduce_grads_in_fp32",
             .reduction = DType::f32,
-            .kernels = flash2(),
+            .kernels = megatron(),
             .buffers = megatron_buffers},
     Profile{.name = "fsdp2",
             .sentence = "gradients are reduce-scattered in their own type",

@@ -26,7 +26,8 @@ match(F...) -> match<F...>;
 
 // ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
 
-struct Einsum {};        ///< a, b -> y; contracts the dims both have and y lacks
+/// a, b [, sum] -> y; contracts the dims both have and y lacks; adds to the sum, in its dtype.
+struct Einsum {};
 struct Add {};           ///< a, b -> a + b, in the dtype of a
 struct Bias {};          ///< x, bias -> x + bias on the trailing dims
 struct BiasGrad {};      ///< dy -> sum of dy over the dims the bias lacks

@@ -164,16 +164,21 @@ ValueId finish_gradient(Builder& b, Parameter& p, ValueId gradient, const LayerO
     shard.flat = shard.flat + axes;
     gradient = b.move(whole, shard);
   }
-  if (options.gradient) gradient = b.cast(gradient, *options.gradient);
-  const bool on_host = options.gradients_on_host && b.type(gradient).partial.empty();
-  if (on_host) gradient = b.copy(gradient, true);
-  b.role(gradient, Role::weight_gradient);
   const bool adds = options.accumulate || options.gradient_buffers == GradientBuffers::all ||
                     (options.gradient_buffers == GradientBuffers::shards && !p.row.flat.empty());
+  const bool on_host = options.gradients_on_host && b.type(gradient).partial.empty();
+  // An addition on the device reads one dtype and writes another.
+  if (options.gradient && (on_host || !adds)) gradient = b.cast(gradient, *options.gradient);
+  if (on_host) gradient = b.copy(gradient, true);
+  b.role(gradient, Role::weight_gradient);
   if (adds) {
-    p.sum = b.input(b.value(gradient).name, b.type(gradient), Role::weight_gradient);
+    const std::string name = b.value(gradient).name;
+    Type sum = b.type(gradient);
+    sum.dtype = options.gradient.value_or(sum.dtype);
+    p.sum = b.input(name, sum, Role::weight_gradient);
     if (on_host) b.place_on_host(p.sum);
-    gradient = b.add(b.value(gradient).name, p.sum, gradient);
+    gradient = options.kernels.fused_sums ? b.add_product(name, p.sum, gradient)
+                                          : b.add(name, p.sum, gradient);
     b.role(gradient, Role::weight_gradient);
     if (on_host) b.place_on_host(gradient);
   }

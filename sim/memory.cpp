@@ -180,6 +180,8 @@ int reused_operand(const Program& p, const Step& step, std::size_t result) {
                 [](const Cast&) { return true; }, [&](const Put&) { return step.in.size() == 2; },
                 [](const auto&) { return false; }},
           step.op);
+  const bool sums = std::holds_alternative<Einsum>(step.op) && step.in.size() > 2;
+  if (sums) return same_bytes(p, step.in[2], step.out[0]) ? 2 : -1;
   if (!first_operand) return -1;
   // The gradient of a gated activation is as large as what it was computed from.
   const bool second =

@@ -27,6 +27,7 @@ inline std::vector<NamedKernels> all_kernels() {
   add("wide logits", [](Kernels& k) { k.logits = LogitsKernel::wide; });
   add("copies of logits", [](Kernels& k) { k.logits = LogitsKernel::copies; });
   add("results_held", [](Kernels& k) { k.results_held = true; });
+  add("fused_sums", [](Kernels& k) { k.fused_sums = true; });
   add("flash2", [](Kernels& k) { k.attention = AttentionKernel::flash2; });
   add("flash3", [](Kernels& k) { k.attention = AttentionKernel::flash3; });
   for (const Profile& p : profiles()) all.push_back({std::string(p.name), p.kernels});

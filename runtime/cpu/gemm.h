@@ -5,7 +5,7 @@
 
 namespace ithaca {
 
-/// y [m n] = a [m k] b [k n], each perhaps transposed; see runtime/einsum_fold.h.
+/// y [m n] = a [m k] b [k n], each perhaps transposed, plus the sum if there is one; see runtime/einsum_fold.h.
 template <class T>
 void compute(const Einsum&, const Call<T>&);
 

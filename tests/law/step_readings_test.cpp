@@ -63,6 +63,9 @@ std::vector<std::pair<std::string, StepOptions>> variants() {
   StepOptions& f32 = add("f32 gradients");
   f32.layer.gradient = f32.layer.reduction = DType::f32;
   f32.layer.recompute.norm = f32.layer.recompute.act = true;
+  StepOptions& sums = add("sums in products");
+  sums.layer.gradient = DType::f32;
+  sums.layer.accumulate = sums.layer.kernels.fused_sums = true;
   for (const std::int64_t elements : {1'000, 1'000'000}) {
     StepOptions& buckets = add("buckets");
     buckets.bucket_elements = elements;

@@ -2,6 +2,8 @@
 #include "runtime/einsum_fold.h"
 #include "tests/runtime/cpu_steps.h"
 
+#include <algorithm>
+
 namespace ithaca::test {
 namespace {
 
@@ -13,6 +15,7 @@ Tensor einsum_reference(const Program& p, const Step& step, const Tensors& value
   for (const Dim& dim : b.dims)
     if (a.find(dim.name) == nullptr) all.push_back(dim);
   Tensor sum(static_cast<std::size_t>(whole_elements(y, p.mesh())), 0);
+  if (step.in.size() > 2) sum = values[step.in[2]];
   for_each_index(all, p.mesh(), {}, [&](const Index& i) {
     sum[offset(y, p.mesh(), i)] +=
         values[step.in[0]][offset(a, p.mesh(), i)] * values[step.in[1]][offset(b, p.mesh(), i)];
@@ -48,6 +51,18 @@ TEST(CpuEinsum, EqualsTheSumOverItsContractedDimsInEveryProductOfALayer) {
   fused.fused_qkv = true;
   fused.act = Act::gelu;
   EXPECT_EQ(check_einsums(one_rank(fused, options).program), 12);
+}
+
+TEST(CpuEinsum, AddsToTheSumsOfMicroBatchesBefore) {
+  LayerOptions options{.dtype = DType::f64};
+  options.accumulate = options.kernels.fused_sums = true;
+  const Program p = one_rank(gqa_shape(), options).program;
+  EXPECT_EQ(check_einsums(p), 18);
+  EXPECT_EQ(std::ranges::count_if(p.steps(),
+                                  [](const Step& s) {
+                                    return s.in.size() == 3 && std::holds_alternative<Einsum>(s.op);
+                                  }),
+            6);
 }
 
 TEST(CpuEinsum, WorksOnTheLocalSizesOfAShardedLayer) {

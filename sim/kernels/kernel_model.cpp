@@ -1,5 +1,6 @@
 #include "sim/kernels/kernel_model.h"
 
+#include "models/divide_up.h"
 #include "sim/count.h"
 
 #include <algorithm>
@@ -30,10 +31,6 @@ std::size_t index_of(bool backward, bool causal) {
   return (backward ? 2U : 0U) + (causal ? 1U : 0U);
 }
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// An einsum as a product; Builder admits only such.
 Product product_of(const Program& p, const Step& step, const Work& work) {
   const Type &a = p.type(step.in[0]), &b = p.type(step.in[1]), &y = p.type(step.out[0]);
@@ -59,6 +56,15 @@ AttentionWork attention_of(const Program& p, const Step& step, const A& op, cons
           e,
           work.attention_flops / ((backward ? 10 : 4) * e * heads),
           work.moved_bytes};
+}
+
+/// Bytes that writing an element of the result moves, over those of bf16: reading counts where it is added to.  Products
+/// of f32 are too slow for it to matter.
+double result_width(const Product& p) {
+  if (p.f32) return 1;
+  const std::int64_t bf16 = bytes_of(DType::bf16), operands = bf16 * (p.m + p.n) * p.k;
+  return std::max(
+      1.0, static_cast<double>(p.moved_bytes - operands) / static_cast<double>(bf16 * p.m * p.n));
 }
 
 }  // namespace
@@ -109,11 +115,12 @@ double KernelModel::matmul_s(const Product& p) const {
     return 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k) /
            rate;
   const std::int64_t units = std::max<std::int64_t>(1, rates_.sms / r.units);
+  const double ramp = r.ramp * result_width(p);
   double best_s = std::numeric_limits<double>::infinity();
   for (const MatmulRates::Tile& tile : r.tiles) {
-    const std::int64_t waves = ceil_div(ceil_div(p.m, tile.m) * ceil_div(p.n, tile.n), units);
+    const std::int64_t waves = divide_up(divide_up(p.m, tile.m) * divide_up(p.n, tile.n), units);
     const double flops = 2.0 * static_cast<double>(waves * units) *
-                         static_cast<double>(tile.m * tile.n) * (static_cast<double>(p.k) + r.ramp);
+                         static_cast<double>(tile.m * tile.n) * (static_cast<double>(p.k) + ramp);
     const double share = tile.m * tile.n < 256 * 128 ? r.small_tile : 1;
     best_s = std::min(best_s, flops / (rate * share));
   }
@@ -159,8 +166,8 @@ KernelTime KernelModel::attention(const AttentionWork& w) const {
 
 double KernelModel::tail_of(const AttentionWork& w, bool causal) const {
   const AttentionRates& r = rates_.attention;
-  const std::int64_t blocks = w.heads * (w.backward ? ceil_div(w.keys, r.tile_backward)
-                                                    : ceil_div(w.queries, r.tile_forward));
+  const std::int64_t blocks = w.heads * (w.backward ? divide_up(w.keys, r.tile_backward)
+                                                    : divide_up(w.queries, r.tile_forward));
   const auto longest = (causal ? 2.0 : 1.0) * static_cast<double>(rates_.sms);
   const double wait = (w.backward ? r.tail_backward : r.tail_forward) * longest;
   return std::max(

@@ -45,7 +45,7 @@ struct AttentionRates {
 };
 
 /// A product of [m, k] and [k, n]: tiles of m x n are made `sms / units` at a time, each in time proportional to
-/// k + ramp; ramp is what filling and draining a tile costs, in k.
+/// k + ramp; ramp is what filling and draining a tile of bf16 costs, in k: more by the bytes an element takes or adds to.
 struct MatmulRates {
   struct Tile {
     std::int64_t m, n;

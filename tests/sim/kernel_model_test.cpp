@@ -53,6 +53,18 @@ TEST(Kernels, OfAWaveAndOneMoreTileTakeTwoWaves) {
   EXPECT_DOUBLE_EQ(model.product({128, 2 * 132 * 256, 4096}).compute_s, 2 * one_s);
 }
 
+/// Drained in proportion to what a tile moves: written in bf16, added to in bf16, added to in f32.
+TEST(Kernels, TakeLongerToAddToAWiderResult) {
+  const KernelModel model(h100());
+  const double ramp = h100().kernels.matmul.ramp;
+  const std::int64_t m = 128, n = 132 * 256, k = 4096, operands = 2 * (m + n) * k;
+  const auto compute_s = [&](std::int64_t width) {
+    return model.product({m, n, k, false, operands + width * m * n}).compute_s;
+  };
+  EXPECT_NEAR(compute_s(4) / compute_s(2), (4096 + 2 * ramp) / (4096 + ramp), 1e-9);
+  EXPECT_NEAR(compute_s(8) / compute_s(2), (4096 + 4 * ramp) / (4096 + ramp), 1e-9);
+}
+
 TEST(Kernels, ReachTheirRateAsKGrows) {
   const KernelModel model(h100(), Clock::boost);
   double before = 0;

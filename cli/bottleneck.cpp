@@ -1,6 +1,7 @@
 #include "cli/bottleneck.h"
 
 #include "cli/text.h"
+#include "planner/pipeline.h"
 #include "reports/text_table.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 namespace ithaca {
 
 std::vector<Cause> causes_of(const Job& job, const PricedStrategy& p) {
-  if (job.pipeline.on()) return {};
+  if (job.pipeline.on()) return pipeline_causes(job, p.arrangement, p.recompute);
   const StepPrograms step = step_of(job, p.arrangement, p.recompute);
   return causes(step.micro, step.update, {job.micro_batches, job.overlap, job.profile.streams},
                 ClusterCost(job.cluster));

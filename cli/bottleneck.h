@@ -10,7 +10,7 @@
 
 namespace ithaca {
 
-/// Of the whole step; none for a pipeline, whose stages wait for one another.
+/// Of the whole step; of a pipeline on its slowest stage.
 std::vector<Cause> causes_of(const Job&, const PricedStrategy&);
 
 /// A line for each cause with its seconds, its share and a bar; what is exposed adds up to the step's exposed communication.

@@ -25,7 +25,8 @@ namespace {
 struct Cost {
   Job job;
   PricedStrategy priced;
-  AttentionLoad attention;  ///< one layer
+  Program layer;  ///< one layer, what is said of it
+  AttentionLoad attention;
   std::vector<LeverEffect> levers;
   std::optional<Reserved> reserved;
   std::vector<Cause> causes;
@@ -249,17 +250,16 @@ class CostVerb : public Verb {
                                                  job.gpus, pipeline.stages));
     if (o_.mesh.empty()) mesh = default_mesh(o_.strategy, job.gpus / pipeline.stages, job.shape);
     const PricedStrategy priced = price(job, o_.strategy, mesh, recompute);
-    const Layer layer = layer_of(job, priced.arrangement, recompute);
+    const Program layer = layer_of(job, priced.arrangement, recompute).program;
     const Cost cost{job,
                     priced,
-                    attention_load(layer.program),
+                    layer,
+                    attention_load(layer),
                     waterfall(job, o_.strategy, mesh),
                     pipeline.on() ? std::nullopt : reserved(job, priced.arrangement, recompute),
                     causes_of(job, priced)};
     if (job.vocabulary == 0)
       console.note("no --model: layers only, without embedding, head and loss");
-    if (pipeline.on())
-      console.note("where time goes is not said of a pipeline, whose stages wait for one another");
     if (rings_in_bf16(cost.priced.arrangement)) console.note(bf16_ring_note());
     if (!timeline_.empty()) write_timeline(cost, console);
     console.result(o_.json ? ithaca::text_of(json_of(cost)) : text_of(cost), o_.output);
@@ -280,11 +280,10 @@ class CostVerb : public Verb {
   }
 
   void write_timeline(const Cost& c, Console& console) const {
-    const Layer layer = layer_of(c.job, c.priced.arrangement, c.priced.recompute);
     const Schedule schedule =
-        c.job.overlap ? overlapped(layer.program, c.job.profile.streams) : blocking(layer.program);
-    const Timeline timeline = time(layer.program, schedule, ClusterCost(c.job.cluster));
-    write_file(timeline_, chrome_trace(layer.program, timeline));
+        c.job.overlap ? overlapped(c.layer, c.job.profile.streams) : blocking(c.layer);
+    const Timeline timeline = time(c.layer, schedule, ClusterCost(c.job.cluster));
+    write_file(timeline_, chrome_trace(c.layer, timeline));
     console.note(fmt::format(
         "{} written: one layer; open it in chrome://tracing or ui.perfetto.dev", timeline_));
   }

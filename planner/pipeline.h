@@ -7,6 +7,7 @@
 #pragma once
 
 #include "planner/price.h"
+#include "sim/bottleneck.h"
 
 namespace ithaca {
 
@@ -14,5 +15,9 @@ Need pipeline_need(const Job&, const Arrangement&, const Recompute&);
 
 /// Fills in all that a price says of the step; `arrangement` and `recompute` are there.
 void price_pipeline(PricedStrategy&, const Job&);
+
+/// Where the time of a step goes: on the stage with the slowest micro-batch, which waits for hops and in the bubble for
+/// other stages, and in the update that is over last.  Adds up to the step.
+std::vector<Cause> pipeline_causes(const Job&, const Arrangement&, const Recompute&);
 
 }  // namespace ithaca

@@ -143,19 +143,38 @@ std::vector<Cause> causes(const Program& p, const Timeline& timeline) {
   return std::move(ledger).sorted();
 }
 
+std::vector<Cause> together(const std::vector<CausesOf>& parts) {
+  Ledger ledger;
+  for (const CausesOf& part : parts)
+    for (const Cause& cause : part.causes)
+      ledger.add(cause.name, part.times * cause.seconds, cause.waits);
+  return std::move(ledger).sorted();
+}
+
+std::vector<Cause> causes(const MicroBatch& micro, const StepPlan& plan, const CostModel& cost) {
+  const Program& p = micro.program;
+  return causes(p, time(p, plan.overlap ? overlapped(p, plan.streams) : blocking(p), cost));
+}
+
+std::vector<Cause> causes(const Update& update, const CostModel& cost) {
+  const Program& u = update.program;
+  if (u.steps().empty()) return {};
+  std::vector<Cause> all = causes(u, time(u, blocking(u), cost));
+  for (Cause& cause : all)
+    if (!cause.waits) cause.name = "update";
+  return all;
+}
+
+Cause hidden_sums(double seconds) {
+  return {"hidden behind the last backward", -seconds, true};
+}
+
 std::vector<Cause> causes(const MicroBatch& micro, const Update& update, const StepPlan& plan,
                           const CostModel& cost) {
-  const Program &p = micro.program, &u = update.program;
-  Ledger ledger;
-  const Timeline one = time(p, plan.overlap ? overlapped(p, plan.streams) : blocking(p), cost);
-  for (const Cause& cause : causes(p, one))
-    ledger.add(cause.name, static_cast<double>(plan.micro_batches) * cause.seconds, cause.waits);
-  if (!u.steps().empty())
-    for (const Cause& cause : causes(u, time(u, blocking(u), cost)))
-      ledger.add(cause.waits ? cause.name : "update", cause.seconds, cause.waits);
   const double hidden_s = step_time(micro, update, plan, cost).hidden_s;
-  ledger.add("hidden behind the last backward", -hidden_s, true);
-  return std::move(ledger).sorted();
+  return together({{static_cast<double>(plan.micro_batches), causes(micro, plan, cost)},
+                   {1, causes(update, cost)},
+                   {1, {hidden_sums(hidden_s)}}});
 }
 
 }  // namespace ithaca

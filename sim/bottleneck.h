@@ -24,7 +24,21 @@ struct Cause {
 /// Longest first; add up to the end of the timeline, each step as often as it stands for.
 std::vector<Cause> causes(const Program&, const Timeline&);
 
-/// Of a whole step: all its micro-batches and the update; what is hidden of the update comes as a cause below zero.
+/// So often.
+struct CausesOf {
+  double times = 1;
+  std::vector<Cause> causes;
+};
+/// Those of one name together, longest first.
+std::vector<Cause> together(const std::vector<CausesOf>&);
+
+/// Of one micro-batch, and of an update; its kernels are one cause, "update".
+std::vector<Cause> causes(const MicroBatch&, const StepPlan&, const CostModel&);
+std::vector<Cause> causes(const Update&, const CostModel&);
+/// What a step has less because sums run behind its last backward, a cause below zero.
+Cause hidden_sums(double seconds);
+
+/// Of a whole step: all its micro-batches and the update.
 std::vector<Cause> causes(const MicroBatch&, const Update&, const StepPlan&, const CostModel&);
 
 }  // namespace ithaca

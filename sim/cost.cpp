@@ -1,6 +1,7 @@
 #include "sim/cost.h"
 
 #include <algorithm>
+#include <set>
 
 namespace ithaca {
 namespace {
@@ -88,8 +89,7 @@ double ClusterCost::all_to_all_s(const std::vector<int>& group, const Traffic& t
   return cluster_.base_latency_s + latency + slowest;
 }
 
-double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
-                            const Traffic& t) const {
+double ClusterCost::hop_s(const Mesh& mesh, const std::vector<int>& group, const Traffic& t) const {
   const auto size = static_cast<int>(cluster_.island_gpus());
   const auto leaves = [&](int rank) {
     return mesh.neighbour(rank, t.axes[0], 1) / size != rank / size;
@@ -111,17 +111,19 @@ double ClusterCost::shift_s(const Mesh& mesh, const std::vector<int>& group,
   return cluster_.base_latency_s + slowest;
 }
 
-double ClusterCost::send_s(int from, int to, double bytes) const {
-  const Link& link = cluster_.link(from, to);
-  return cluster_.base_latency_s + link.latency_s + bytes / link.bandwidth_bytes_per_s;
+MeasuredGroup ClusterCost::measured_group(const Mesh& mesh, const std::vector<int>& group) const {
+  const auto island = static_cast<int>(cluster_.island_gpus());
+  std::set<int> nodes;
+  for (const int rank : group) nodes.insert(rank / island);
+  return {std::ssize(group), std::ssize(nodes), std::min(mesh.ranks(), island)};
 }
 
-double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
+double ClusterCost::alpha_beta_s(const Mesh& mesh, const Traffic& t,
                                  const std::vector<int>& group) const {
   const auto sent = static_cast<double>(t.sent_bytes);
   if (t.wire == Wire::none) return 0;
   const double bytes = t.wire == Wire::send_recv ? sent : nccl_bytes(t);
-  if (const auto s = measured_.seconds(t.wire, t.ranks, p.mesh().ranks(), bytes)) return *s;
+  if (const auto s = measured_.seconds(t.wire, measured_group(mesh, group), bytes)) return *s;
   const auto rounds = static_cast<double>(t.ranks - 1);
   switch (t.wire) {
     case Wire::none:
@@ -134,17 +136,34 @@ double ClusterCost::alpha_beta_s(const Program& p, const Traffic& t,
     case Wire::all_to_all:
       return all_to_all_s(group, t);
     case Wire::send_recv:
-      return shift_s(p.mesh(), group, t);
+      return hop_s(mesh, group, t);
   }
   return 0;
 }
 
-double ClusterCost::nccl_s(const Program& p, const Traffic& t, int rank) const {
+double ClusterCost::nccl_s(const Mesh& mesh, const Traffic& t, int rank) const {
   if (t.wire == Wire::send_recv)
-    return nccl_->shift_s(p.mesh(), t.axes[0], rank, static_cast<double>(t.sent_bytes));
-  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_s(p.mesh(), t.axes, rank, nccl_bytes(t));
-  return nccl_->collective(nccl_collective(t.wire), p.mesh(), t.axes, rank, nccl_bytes(t))
-      .seconds();
+    return nccl_->shift_s(mesh, t.axes[0], rank, static_cast<double>(t.sent_bytes));
+  if (t.wire == Wire::all_to_all) return nccl_->all_to_all_s(mesh, t.axes, rank, nccl_bytes(t));
+  return nccl_->collective(nccl_collective(t.wire), mesh, t.axes, rank, nccl_bytes(t)).seconds();
+}
+
+double ClusterCost::transfer_s(const Mesh& mesh, const Traffic& t, int rank) const {
+  return nccl_ ? nccl_s(mesh, t, rank) : alpha_beta_s(mesh, t, mesh.group(rank, t.axes));
+}
+
+double ClusterCost::shift_s(const Mesh& mesh, Axis axis, std::int64_t bytes) const {
+  Traffic t;
+  t.wire = Wire::send_recv;
+  t.axes = {axis};
+  t.ranks = mesh.ranks(axis);
+  t.sent_bytes = bytes;
+  // Boxes are alike, so groups that begin in the first stand for all.
+  const auto box = static_cast<int>(std::max(cluster_.gpus_per_node, cluster_.island_gpus()));
+  double slowest = 0;
+  for (int rank = 0; rank < std::min(box, mesh.ranks()); ++rank)
+    if (mesh.coordinate(rank, axis) == 0) slowest = std::max(slowest, transfer_s(mesh, t, rank));
+  return slowest;
 }
 
 std::optional<NcclTime> ClusterCost::nccl_time(const Program& p, const Step& step, int rank) const {
@@ -185,7 +204,7 @@ double ClusterCost::seconds(const Program& p, const Step& step, int rank) const 
   const Traffic t = traffic_of(p, step);
   if (t.wire == Wire::none)
     return on_host(p, step) ? host_s(work_of(p, step, rank)) : kernels_.seconds(p, step, rank);
-  return nccl_ ? nccl_s(p, t, rank) : alpha_beta_s(p, t, p.mesh().group(rank, t.axes));
+  return transfer_s(p.mesh(), t, rank);
 }
 
 }  // namespace ithaca

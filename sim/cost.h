@@ -56,19 +56,21 @@ class ClusterCost : public CostModel {
   double leaves(const Program&, const Step&, int rank) const override;
   /// How NCCL runs a step that gathers, scatters or reduces; nothing for other steps and without NCCL.
   std::optional<NcclTime> nccl_time(const Program&, const Step&, int rank) const;
-  /// Of a message to another GPU while all others send to theirs.
-  double send_s(int from, int to, double bytes) const;
+  /// Every rank of the mesh sends so much to the next along an axis, around its end: the slowest of them.
+  double shift_s(const Mesh&, Axis, std::int64_t bytes) const;
 
  private:
-  double nccl_s(const Program&, const Traffic&, int rank) const;
+  double transfer_s(const Mesh&, const Traffic&, int rank) const;
+  double nccl_s(const Mesh&, const Traffic&, int rank) const;
   int channels(const Program&, const Step&, const Traffic&, int rank) const;
   double leaves_memory(double moved_bytes, double seconds) const;
-  double alpha_beta_s(const Program&, const Traffic&, const std::vector<int>& group) const;
+  double alpha_beta_s(const Mesh&, const Traffic&, const std::vector<int>& group) const;
   double host_s(const Work&) const;
   double ring_s(const std::vector<int>& group, double rounds, double sent_bytes) const;
   double all_to_all_s(const std::vector<int>& group, const Traffic&) const;
   double exchange_s(const std::vector<int>& group, int from, double chunk_bytes) const;
-  double shift_s(const Mesh&, const std::vector<int>& group, const Traffic&) const;
+  double hop_s(const Mesh&, const std::vector<int>& group, const Traffic&) const;
+  MeasuredGroup measured_group(const Mesh&, const std::vector<int>& group) const;
   Cluster cluster_;
   KernelModel kernels_;
   std::shared_ptr<const NcclCost> nccl_;  ///< none where NCCL does not run

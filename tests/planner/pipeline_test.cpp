@@ -1,4 +1,6 @@
 // A pipelined step beside the step it is a pipeline of.
+#include "planner/pipeline.h"
+
 #include "models/error.h"
 #include "planner/price.h"
 
@@ -106,6 +108,46 @@ TEST(PipelinedStep, SendsTheResidualStreamBothWays) {
     if (e.wire == Wire::send_recv) sent += e.sent_bytes;
   const bool at_an_end = p.pipeline->fullest == 0 || p.pipeline->fullest == 3;
   EXPECT_EQ(sent, (at_an_end ? 1 : 2) * 8 * p.pipeline->hop_bytes);
+}
+
+/// Two stages, each a node of eight.
+PricedStrategy on_two_nodes(Job job, std::int64_t nics) {
+  job.gpus = 16;
+  job.cluster.nics_per_node = nics;
+  job.cluster.inter.bandwidth_bytes_per_s =
+      static_cast<double>(nics) * job.cluster.nic_bytes_per_s / 8;
+  return price(job, "tp_sp(t)", parse_mesh("t=8"), {});
+}
+
+TEST(PipelinedStep, RanksThatSendBesideEachOtherShareTheirNics) {
+  const double own = on_two_nodes(job({2, 1}), 8).pipeline->hop_s,
+               shared = on_two_nodes(job({2, 1}), 1).pipeline->hop_s;
+  const double bytes = 2.0 * 4096 / 8 * 4096 * 2,
+               nic = load_cluster("dgx-a100-80g").nic_bytes_per_s;
+  EXPECT_NEAR(shared - own, 7 * bytes / nic, 0.2 * 7 * bytes / nic);
+  EXPECT_LT(priced(job({2, 1})).pipeline->hop_s, own);  // over NVLink, of twice the bytes
+}
+
+TEST(PipelinedStep, CausesAddUpToIt) {
+  for (const Pipeline n : {Pipeline{4, 1}, Pipeline{4, 2}, Pipeline{2, 1}})
+    for (const bool early : {false, true}) {
+      Job some = job(n);
+      some.tied = early;
+      some.profile.streams.last_sums = early;
+      const PricedStrategy p = priced(some);
+      double all_s = 0;
+      for (const Cause& cause : pipeline_causes(some, p.arrangement, {})) all_s += cause.seconds;
+      EXPECT_NEAR(all_s, p.time.step_s, 1e-3 * p.time.step_s) << n.stages << " x " << n.chunks;
+    }
+}
+
+TEST(PipelinedStep, HidesTheSumsThatRunBehindItsLastBackward) {
+  Job late = job({4, 1}), early = late;
+  early.profile.streams.last_sums = true;
+  const PricedStrategy a = priced(late), b = priced(early);
+  EXPECT_GT(b.time.hidden_s, 0);
+  EXPECT_LT(b.time.hidden_s, b.time.update_s);
+  EXPECT_DOUBLE_EQ(b.time.step_s, a.time.step_s - b.time.hidden_s);
 }
 
 TEST(PipelinedStep, RefusesLayersItsPiecesLeaveOver) {

@@ -111,6 +111,18 @@ TEST(MeasuredCollectives, AnswerForTheNearestNumberOfRanksAtWork) {
   EXPECT_NEAR(gather_s(8), 400e-6, 1e-9);
 }
 
+TEST(MeasuredCollectives, OfOneNodeDoNotAnswerForTwo) {
+  const ClusterCost cost(parse_cluster(text, "known.yaml"));
+  const Mesh apart({{"x", 2}, {"o", 4}});
+  Builder b(apart);
+  const Type whole{DType::f32, {{DimName::L, 2500, {}}}, {}, {}};
+  Type part = whole;
+  part.dims[0].over.push_back({apart.axis("x")});
+  b.move(b.input("x", part, Role::activation), whole);
+  const Program p = std::move(b).build();
+  EXPECT_NEAR(cost.seconds(p, p.steps()[0], 0), 1e-6 + 5000 / 1e9, 1e-9);
+}
+
 TEST(MeasuredKernels, AWrongFileIsOneLineWithItsPlace) {
   EXPECT_EQ(error_of(text), "no error");
   EXPECT_EQ(error_of(with("10, 40]", "10]")),

@@ -14,6 +14,15 @@ int at_least_one(int n) {
   return std::max(n, 1);
 }
 
+// github.com/NVIDIA/Megatron-LM, examples/sc21/CONFIG.sh and run_table_1.sh: --fp16 keeps and sums gradients in 16 bits;
+// DDP=torch where there is no pipeline.  Products add to gradients since February 2022.
+void read_early_megatron(PublishedSetup& s, const PublishedRow& row) {
+  s.job.recipe = find_recipe("mixed");
+  s.job.profile.reduction = {};
+  s.job.profile.kernels.fused_sums = false;
+  s.job.profile.streams.last_sums = says(row.framework, "2021") && row.parallelism.pp <= 1;
+}
+
 }  // namespace
 
 // github.com/feifeibear/Odysseus-Transformer, train.py: torch's AdamW on bf16 parameters, every other weight under
@@ -110,6 +119,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
+  if (says(row.framework, "2020") || says(row.framework, "2021")) read_early_megatron(s, row);
   // arXiv 1909.08053 section 5.1: the batch of a replica goes through at once.
   if (says(row.framework, "2020"))
     s.job.shape.b = row.global_batch / at_least_one(row.parallelism.dp);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace ithaca {
 namespace {
@@ -32,6 +33,7 @@ class Calibration {
   MeasuredMachine run() && {
     say_("launch of a step");
     machine_.kernels.launch_s = seconds(nothing_sample(), 1);
+    memory();
     for (const DType dtype : dtypes) {
       products(dtype);
       attention(dtype);
@@ -54,6 +56,13 @@ class Calibration {
   double kernel_s(const Sample& s) {
     const double launch_s = machine_.kernels.launch_s;
     return std::max(seconds(s, 1) - launch_s, launch_s / 10);
+  }
+
+  void memory() {
+    say_("memory");
+    const Sample s = addition_sample(o_.memory_bytes);
+    machine_.memory_bytes_per_s =
+        static_cast<double>(work_of(s.program, s.step(), 0).moved_bytes) / kernel_s(s);
   }
 
   void products(DType dtype) {
@@ -114,7 +123,6 @@ class Calibration {
         const double bytes = static_cast<double>(work_of(s.program, s.step(), 0).moved_bytes);
         if (it->points.empty() || it->points.back().bytes < bytes)
           it->points.push_back({bytes, kernel_s(s)});
-        if (name == "add") machine_.memory_bytes_per_s = bytes / it->points.back().seconds;
       }
   }
 
@@ -193,6 +201,11 @@ class Calibration {
 };
 
 }  // namespace
+
+std::int64_t beyond_caches() {
+  const std::int64_t cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return std::clamp(2 * cache, std::int64_t{64} << 20, std::int64_t{256} << 20);
+}
 
 CalibrateOptions CalibrateOptions::quick() {
   CalibrateOptions o;

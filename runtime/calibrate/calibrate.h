@@ -14,6 +14,9 @@
 
 namespace ithaca {
 
+/// Twice the last-level cache as the system states it, at least 64 MiB and at most 256 MiB.
+std::int64_t beyond_caches();
+
 struct CalibrateOptions {
   int ranks = 8;  ///< at most at once
   int cores = 1;
@@ -23,6 +26,8 @@ struct CalibrateOptions {
   std::vector<std::int64_t> tokens{16, 128, 1024};        ///< of operations bound by memory
   std::vector<std::int64_t> message_bytes{std::int64_t{4} << 10, std::int64_t{64} << 10,
                                           std::int64_t{1} << 20, std::int64_t{8} << 20};
+  std::int64_t memory_bytes =
+      beyond_caches();              ///< of the addition that tells the memory's bandwidth
   static CalibrateOptions quick();  ///< the least of everything: seconds, and coarse
 };
 
@@ -30,7 +35,7 @@ struct MeasuredMachine {
   MeasuredKernels kernels;
   std::vector<CollectiveTable> collectives;
   double peak_flops_per_s = 0;    ///< best product of f32
-  double memory_bytes_per_s = 0;  ///< the largest addition
+  double memory_bytes_per_s = 0;  ///< an addition whose operands no cache holds
   double link_latency_s = 0;      ///< per hop of the widest gather
   double link_bandwidth_bytes_per_s = 0;
 };

@@ -75,11 +75,16 @@ bool is_first_of(const Sample& s, std::string_view name) {
 
 }  // namespace
 
-Sample nothing_sample() {
+Sample addition_sample(std::int64_t bytes) {
   Builder b{Mesh{}};
-  const Type one{DType::f64, {dim(DimName::L, 1), dim(DimName::d, 1)}, {}, {}};
-  b.add("y", b.input("a", one, Role::activation), b.input("b", one, Role::activation));
+  const std::int64_t elements = bytes / 2 / bytes_of(DType::f64);
+  const Type half{DType::f64, {dim(DimName::L, elements), dim(DimName::d, 1)}, {}, {}};
+  b.add("y", b.input("a", half, Role::activation), b.input("b", half, Role::activation));
   return {std::move(b).build()};
+}
+
+Sample nothing_sample() {
+  return addition_sample(2 * bytes_of(DType::f64));
 }
 
 Sample product_sample(const std::array<std::int64_t, 3>& mnk, Layouts how, DType dtype) {

@@ -17,6 +17,9 @@ struct Sample {
 /// A sum of two numbers.
 Sample nothing_sample();
 
+/// A sum of two vectors that together take so many bytes.
+Sample addition_sample(std::int64_t bytes);
+
 /// How the operands of a product lie: in the forward, and in the gradients of its left and of its right operand.
 enum class Layouts : std::uint8_t { plain, b_transposed, a_transposed };
 Sample product_sample(const std::array<std::int64_t, 3>& mnk, Layouts, DType);

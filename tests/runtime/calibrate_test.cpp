@@ -105,6 +105,24 @@ TEST(Calibrate, TimesEveryOtherOperationByItsBytes) {
     }
 }
 
+/// Four times as fast with values that a cache holds.
+class CachingMachine : public KnownMachine {
+ public:
+  double seconds(const Program& p, const Step& step, const Mesh& mesh) override {
+    const bool held = work_of(p, step, 0).moved_bytes < std::int64_t{48} << 20;
+    return KnownMachine::seconds(p, step, mesh) / (held ? 4 : 1);
+  }
+};
+
+TEST(Calibrate, MeasuresMemoryBeyondTheCachesHoweverQuick) {
+  for (CalibrateOptions options : {CalibrateOptions{}, CalibrateOptions::quick()}) {
+    CachingMachine machine;
+    options.ranks = 1;
+    const MeasuredMachine measured = calibrate(machine, options, [](const std::string&) {});
+    EXPECT_NEAR(measured.memory_bytes_per_s, memory_bytes_per_s, 0.01 * memory_bytes_per_s);
+  }
+}
+
 TEST(Calibrate, SharesTheCoresAmongMoreRanks) {
   const Cluster cluster = calibrated(8);
   const Sample s = product_sample({256, 256, 256}, Layouts::plain, DType::f64);

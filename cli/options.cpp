@@ -267,6 +267,23 @@ const Profile& profile_of(const Options& o) {
   return o.profile.empty() ? profiles().front() : find_profile(o.profile);
 }
 
+/// A calibrated CPU has no 16-bit kernels.
+Recipe recipe_of(const Options& o, const Cluster& cluster, Console& console) {
+  const bool calibrated = !cluster.gpu.kernels.measured.empty();
+  if (o.recipe.empty() && !calibrated) return recipes().front();
+  if (o.recipe.empty()) {
+    console.note(fmt::format("--recipe not given, f32 taken: {} was measured in f32 and f64",
+                             cluster.gpu.name));
+    return find_recipe("f32");
+  }
+  const Recipe recipe = find_recipe(o.recipe);
+  if (calibrated && recipe.weight == DType::bf16)
+    throw InputError("--recipe", fmt::format("expected f32 on {}, which was measured in f32 and "
+                                             "f64 and runs nothing else, got {}",
+                                             one_line(cluster.gpu.name), o.recipe));
+  return recipe;
+}
+
 Job job_of(const Options& o, Console& console) {
   const Subject subject = subject_of(o, console);
   Job job;
@@ -281,7 +298,7 @@ Job job_of(const Options& o, Console& console) {
   job.tied = subject.tied;
   job.window = subject.window;
   job.window_layers = o.mask.empty() ? subject.window_layers : 0;
-  if (!o.recipe.empty()) job.recipe = find_recipe(o.recipe);
+  job.recipe = recipe_of(o, job.cluster, console);
   job.profile = profile_of(o);
   if (!o.adapter_rank.empty())
     job.adapter_rank = whole(o.adapter_rank, "--adapter-rank", 1, job.shape.d);

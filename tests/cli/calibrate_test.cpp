@@ -45,6 +45,15 @@ TEST_F(CalibrateVerb, MeasuresThisMachineIntoAClusterThatRunPredictsWith) {
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_EQ(made.out, "");
   EXPECT_EQ(ithaca_cli("clusters check " + file("here.yaml")).code, 0);
+  const std::string cost =
+      "cost -L 64 -d 128 -i 256 --heads 4 --kv-heads 4 -N 2 --strategy tp_sp --cluster " +
+      file("here.yaml");
+  const Ran f32 = ithaca_cli(cost), mixed = ithaca_cli(cost + " --recipe mixed");
+  EXPECT_EQ(f32.code, 0) << f32.err;
+  EXPECT_NE(f32.err.find("f32 taken"), std::string::npos) << f32.err;
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_TRUE(one_line_only(mixed.err)) << mixed.err;
+  EXPECT_NE(mixed.err.find("--recipe: expected f32"), std::string::npos) << mixed.err;
   ASSERT_EQ(
       ithaca_cli("plan -L 64 -d 128 -i 256 --heads 4 --kv-heads 4 -N 2 --cluster dgx-a100-80g -o " +
                  file("plan.yaml"))

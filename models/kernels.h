@@ -51,7 +51,7 @@ struct Kernels {
   bool whole_gradients = false;
   /// The product that makes a weight's gradient adds it to the sum over micro-batches: a matrix product with beta = 1
   /// into an f32 result, instead of an addition of its own (Megatron-LM since February 2022, megatron/core,
-  /// tensor_parallel/layers.py, gradient_accumulation_fusion; TransformerEngine, fuse_wgrad_accumulation).
+  /// tensor_parallel/layers.py, gradient_accumulation_fusion); autograd gets an empty gradient (ibid., grad_weight).
   bool fused_sums = false;
   AttentionKernel attention = AttentionKernel::tiled;
   /// Elements of the largest tensor a norm can index; 0: any.

@@ -40,7 +40,7 @@ Traffic traffic_of(const Program&, const Step&);
 
 /// Memory a step needs beside operands and results while it runs.  A move: chunks laid out for peers, chunks received;
 /// a gather or scatter of one value whose chunks lie in the whole one after another needs none.  Attention's backward:
-/// see AttentionKernel.
+/// see AttentionKernel.  A product that adds: an empty gradient of its operands' dtype (see Kernels::fused_sums).
 struct Scratch {
   std::int64_t send_bytes = 0, receive_bytes = 0, kernel_bytes = 0;
   std::int64_t bytes() const { return send_bytes + receive_bytes + kernel_bytes; }

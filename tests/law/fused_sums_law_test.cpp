@@ -1,5 +1,6 @@
 // A product that adds to the sum of its gradient does all else as before, and moves less.
 #include "models/layer.h"
+#include "models/wire.h"
 #include "sim/count.h"
 #include "sim/memory.h"
 
@@ -39,6 +40,14 @@ TEST(FusedSums, SaveTheGradientItselfOnceOutAndOnceIn) {
       gradients += local_elements(fused.type(s.out[0]), fused.mesh());
   EXPECT_EQ(count(apart).moved_bytes - count(fused).moved_bytes, gradients * (2 + 2));
   EXPECT_LE(memory(fused).peak_bytes, memory(apart).peak_bytes);
+}
+
+TEST(FusedSums, HandOnAnEmptyGradient) {
+  const Program p = layer(true, DType::f32);
+  for (const Step& s : p.steps())
+    if (std::holds_alternative<Einsum>(s.op))
+      EXPECT_EQ(scratch_of(p, s).bytes(),
+                s.in.size() == 2 ? 0 : 2 * local_elements(p.type(s.out[0]), p.mesh()));
 }
 
 TEST(FusedSums, OfAnotherDtypeNeedNoCast) {

@@ -79,7 +79,7 @@ std::string collectives_text(const Count& count, const Mesh& mesh) {
 
 bool rings_in_bf16(const Arrangement& at) {
   const std::optional<Ring>& ring = at.strategy.attention.ring;
-  return ring && ring->gradient == DType::bf16 && at.mesh.ranks(ring->axis) > 1;
+  return ring && ring->gradient == DType::bf16 && at.mesh.ranks(ring->axes) > 1;
 }
 
 std::string bf16_ring_note() {

@@ -89,7 +89,7 @@ WeightRow row_of(Keep keep, const AxisList& axes) {
 [[noreturn]] void refuse_suffix(std::string_view name, const StrategyRow& row) {
   throw InputError(
       flag, fmt::format("expected a strategy, got {}, {} takes {}", in_quotes(name), row.name,
-                        row.deals           ? "_zigzag or _stripes, then " + keep_words()
+                        !row.dealt.empty()  ? "_zigzag or _stripes, then " + keep_words()
                         : row.keeps_weights ? keep_words() + " only"
                                             : "no suffix"));
 }
@@ -108,7 +108,7 @@ Term parse_name(std::string_view name) {
   if (strip(base, "_stripes")) term.deal = Deal::stripes;
   term.row = find_row(base);
   if (term.row == nullptr) refuse_name(name);
-  if ((kept && !term.row->keeps_weights) || (term.deal != Deal::blocks && !term.row->deals))
+  if ((kept && !term.row->keeps_weights) || (term.deal != Deal::blocks && term.row->dealt.empty()))
     refuse_suffix(name, *term.row);
   return term;
 }
@@ -170,11 +170,20 @@ void check_axes(const Half& half, const Mesh& mesh, const char* which) {
                             which, extent.name, extent.ranks));
 }
 
+/// Whether the term deals the tokens over this axis.
+bool deals(const Term& term, std::string_view axis) {
+  for (std::size_t i = 0; i < term.axes.size(); ++i)
+    if (term.axes[i] == axis && term.row->dealt.find(term.row->axes[i]) != std::string_view::npos)
+      return true;
+  return false;
+}
+
 /// Tokens lie in the MLP as they do in attention: what splits the sequence in both deals it in one way.
 void take_deals(Half& mlp, const Half& attention) {
   for (Term& term : mlp)
     for (const Term& other : attention)
-      if (term.row->deals && term.deal == Deal::blocks && term.axes.front() == other.axes.front())
+      if (const std::string& axis = term.axes.front();
+          term.deal == Deal::blocks && deals(term, axis) && deals(other, axis))
         term.deal = other.deal;
 }
 
@@ -277,9 +286,27 @@ Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerSh
   return {std::string(expression), refined.mesh, std::move(strategy)};
 }
 
+namespace {
+
+/// Of two axes the ranks of the second.
+int inner_ranks(const std::vector<Half>& halves, int degree, const LayerShape& shape) {
+  const Term& first = halves[0][0];
+  if (first.row->dealt.size() == 2) {
+    int outer = 1;
+    for (int n = 2; n * n <= degree; ++n)
+      if (degree % n == 0) outer = n;
+    return degree / outer;
+  }
+  const auto inner = static_cast<int>(std::gcd(shape.k, std::int64_t{degree}));
+  return inner == degree && degree % 2 == 0 ? inner / 2 : inner;  // a ring of one is no ring
+}
+
+}  // namespace
+
 Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape, int ulysses) {
   std::vector<std::string> axes;
-  for (const Half& half : parse(expression))
+  const std::vector<Half> halves = parse(expression);
+  for (const Half& half : halves)
     for (const Term& term : half)
       for (const std::string& axis : term.axes)
         if (std::ranges::find(axes, axis) == axes.end()) axes.push_back(axis);
@@ -289,8 +316,7 @@ Mesh default_mesh(std::string_view expression, int degree, const LayerShape& sha
         "--mesh", fmt::format("expected the ranks of each of the {} axes of the strategy, such as "
                               "\"r=2,u=4\"",
                               axes.size()));
-  int inner = ulysses > 0 ? ulysses : static_cast<int>(std::gcd(shape.k, std::int64_t{degree}));
-  if (ulysses <= 0 && inner == degree && degree % 2 == 0) inner /= 2;  // a ring of one is no ring
+  const int inner = ulysses > 0 ? ulysses : inner_ranks(halves, degree, shape);
   if (degree % inner != 0)
     throw InputError("--mesh",
                      fmt::format("expected {} ranks to divide by {}, got a rest", degree, inner));

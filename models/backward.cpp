@@ -222,7 +222,7 @@ class Differentiator {
     const ValueId dy = settle(s.out[0]);
     const Ids d = b_.attend_grad(
         {use(s.in[0]), use(s.in[1]), use(s.in[2]), now_[s.out[0]], now_[s.out[1]], dy},
-        {op.mask, op.ring, op.hops, op.kernel});
+        {op.mask, op.keys, op.kernel});
     for (std::size_t i = 0; i < 3; ++i) give(s.in[i], d[i]);
   }
   void back(const Cast&, const Step& s) {
@@ -274,31 +274,55 @@ class Differentiator {
     require(false, "this operation appears only in a backward or inside a ring");
   }
 
+  /// A walk back over the blocks of a ring: which is in sight, and the gradient of q so far.
+  struct WalkBack {
+    const Builder::RingRegion& ring;
+    ValueId q, dy, dq = no_value;
+    KeyHolder keys = {};
+  };
+
   void ring_back(const Builder::RingRegion& r) {
-    const int n = b_.program().mesh().ranks(r.ring.axis), by = r.ring.homing ? 1 : -1;
-    const ValueId dy = settle(r.o), q = use(r.q);
-    Ids kv = r.ring.homing ? Ids{use(r.k), use(r.v)} : Ids{now_[r.k_last], now_[r.v_last]};
-    Ids d_kv;
-    ValueId dq = no_value;
-    for (int hop = 0; hop < n; ++hop) {
-      const Ids here = kv;
-      if (hop > 0) d_kv = b_.shift(d_kv, r.ring.axis, by);
-      if (hop + 1 < n) kv = b_.shift(here, r.ring.axis, by);
-      const int hops = r.ring.homing ? hop : n - 1 - hop;
-      const Ids d = b_.attend_grad({q, here[0], here[1], now_[r.o], now_[r.lse], dy},
-                                   {r.how.mask, r.ring.axis, hops, r.how.kernel});
-      dq = hop == 0 ? b_.cast(d[0], DType::f32) : b_.add(b_.value(d[0]).name, dq, d[0]);
-      for (std::size_t i = 0; i < 2; ++i) {
-        if (hop == 0)
-          d_kv.push_back(b_.cast(d[i + 1], r.ring.gradient));
-        else
-          d_kv[i] = b_.add(b_.value(d[i + 1]).name, d_kv[i], d[i + 1]);
-      }
-    }
-    if (r.ring.homing && n > 1) d_kv = b_.shift(d_kv, r.ring.axis, by);
-    give(r.q, b_.cast(dq, r.dtype));
+    const bool homing = r.ring.homing;
+    const ValueId dy = settle(r.o);
+    WalkBack walk{r, use(r.q), dy};
+    Ids d_kv =
+        walk_back(walk, homing ? Ids{use(r.k), use(r.v)} : Ids{now_[r.k_last], now_[r.v_last]});
+    for (const Axis axis : r.ring.axes)
+      if (homing && b_.program().mesh().ranks(axis) > 1) d_kv = b_.shift(d_kv, axis, 1);
+    give(r.q, b_.cast(walk.dq, r.dtype));
     give(r.k, b_.cast(d_kv[0], r.dtype));
     give(r.v, b_.cast(d_kv[1], r.dtype));
+  }
+  /// Gradients of keys and values from the turns of one axis and of those inside it.
+  Ids walk_back(WalkBack& walk, Ids kv) {
+    const Ring& ring = walk.ring.ring;
+    if (walk.keys.size() == ring.axes.size()) return block_back(walk, kv);
+    const Axis axis = ring.axes[walk.keys.size()];
+    const int n = b_.program().mesh().ranks(axis), by = ring.homing ? 1 : -1;
+    Ids d_kv;
+    for (int turn = 0; turn < n; ++turn) {
+      const Ids here = kv;
+      if (turn > 0) d_kv = b_.shift(d_kv, axis, by);
+      if (turn + 1 < n) kv = b_.shift(here, axis, by);
+      walk.keys.push_back({axis, ring.homing ? turn : n - 1 - turn});
+      const Ids d = walk_back(walk, here);
+      walk.keys.pop_back();
+      for (std::size_t i = 0; i < 2; ++i) {
+        if (turn == 0)
+          d_kv.push_back(b_.cast(d[i], ring.gradient));
+        else
+          d_kv[i] = b_.add(b_.value(d[i]).name, d_kv[i], d[i]);
+      }
+    }
+    return d_kv;
+  }
+  Ids block_back(WalkBack& walk, const Ids& kv) {
+    const Builder::RingRegion& r = walk.ring;
+    const Ids d = b_.attend_grad({walk.q, kv[0], kv[1], now_[r.o], now_[r.lse], walk.dy},
+                                 {r.how.mask, walk.keys, r.how.kernel});
+    walk.dq = walk.dq == no_value ? b_.cast(d[0], DType::f32)
+                                  : b_.add(b_.value(d[0]).name, walk.dq, d[0]);
+    return {d[1], d[2]};
   }
 
   // ---- cotangents ----------------------------------------------------------------------------------------

@@ -26,11 +26,16 @@ Layout operator+(Layout, const Layout&);
 /// parallelism, innermost, owns its heads before Ulysses around it exchanges tokens for a share of them.
 Type laid(Type t, const Layout&);
 
-/// Ring attention: keys and values walk around `axis`; gradients of them walk with them.
-/// homing: dKV makes the full turn of N hops and comes home (ring-flash-attention); otherwise the backward walks
-/// the ring in reverse from the block received last and N-1 hops suffice (TransformerEngine).
+/// Ring attention: keys and values walk around the axes, outer first; gradients of them walk with them.  In each turn of
+/// an outer axis the blocks held at its start walk the axes inside it, while they are on their way to the next rank along
+/// the outer one.  Gradients of a turn gather along the inner axes and at its end join those of the turns before, which
+/// came along the outer axis meanwhile: on axes of n and m ranks n (m-1) inner and n-1 outer hops, nm-1 in all, as of
+/// keys and values.
+/// homing: dKV comes home by one hop more along each axis: a full turn of N hops on one (ring-flash-attention), on two
+/// as BurstEngine has it; otherwise the backward walks in reverse from the block received last and ends at home
+/// (TransformerEngine).
 struct Ring {
-  Axis axis;
+  AxisList axes;
   bool homing = false;
   DType gradient = DType::bf16;  ///< of dKV on the wire
   bool operator==(const Ring&) const = default;
@@ -151,6 +156,7 @@ class Builder {
   void need_settled(std::string_view step, const Ids&) const;
   void need_whole(std::string_view step, ValueId, const Dim&) const;
   void check_attention(std::string_view step, const Ids& q_k_v, const Attend& how) const;
+  void check_ring(const Ids& q_k_v, const Ring&) const;
   [[noreturn]] void refuse(std::string_view step, ValueId, std::string_view why) const;
 
   Program program_;

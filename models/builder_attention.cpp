@@ -29,6 +29,44 @@ Type still_partial(const Type& from, Type to) {
   return to;
 }
 
+/// Attention to every block that comes by on a walk around the axes of a ring.
+class RingWalk {
+ public:
+  RingWalk(Builder& b, const Ring& ring, ValueId q, const Ids& kv, const Attend& how)
+      : b_(b), ring_(ring), q_(q), how_(how) {
+    walk(kv);
+  }
+  const Ids& sum() const { return sum_; }    ///< o in f32 and lse
+  const Ids& last() const { return last_; }  ///< the block that came last
+
+ private:
+  void walk(const Ids& block) {
+    const std::size_t depth = how_.keys.size();
+    if (depth == ring_.axes.size()) return meet(block);
+    const Axis axis = ring_.axes[depth];
+    Ids kv = block;
+    for (int hops = 0, n = b_.program().mesh().ranks(axis); hops < n; ++hops) {
+      const Ids here = kv;  // the next block is on its way while this one is used
+      if (hops + 1 < n) kv = b_.shift(here, axis, 1);
+      how_.keys.push_back({axis, hops});
+      walk(here);
+      how_.keys.pop_back();
+    }
+  }
+  void meet(const Ids& kv) {
+    const Ids block = b_.attend(q_, kv[0], kv[1], how_);
+    sum_ = sum_.empty() ? Ids{b_.cast(block[0], DType::f32), block[1]}
+                        : b_.merge({sum_[0], sum_[1], block[0], block[1]});
+    last_ = kv;
+  }
+
+  Builder& b_;
+  const Ring& ring_;
+  ValueId q_;
+  Attend how_;
+  Ids sum_, last_;
+};
+
 }  // namespace
 
 void Builder::check_attention(std::string_view step, const Ids& in, const Attend& how) const {
@@ -37,7 +75,8 @@ void Builder::check_attention(std::string_view step, const Ids& in, const Attend
   if (k != type(in[2])) refuse(step, in[2], "expected v to lie as k");
   const Mesh& mesh = program_.mesh_;
   for (const Cut& cut : k.find(DimName::L)->over)
-    if (mesh.ranks(cut.axis) > 1 && !(how.hops >= 0 && cut.axis == how.ring))
+    if (mesh.ranks(cut.axis) > 1 &&
+        std::ranges::find(how.keys, cut.axis, &Hops::axis) == how.keys.end())
       refuse(step, in[1],
              fmt::format("expected all of dim L of the keys, got a shard over {}; gather it or "
                          "let attention walk around that axis",
@@ -61,7 +100,7 @@ Ids Builder::attend(ValueId q, ValueId k, ValueId v, const Attend& how) {
 }
 
 Ids Builder::attend_grad(const Ids& in, const AttendGrad& how) {
-  check_attention("attend_grad", {in[0], in[1], in[2]}, {how.mask, how.ring, how.hops});
+  check_attention("attend_grad", {in[0], in[1], in[2]}, {how.mask, how.keys});
   need_settled("attend_grad", {in[5]});
   Type dk = type(in[1]);
   dk.partial = extra_axes(type(in[0]), dk);
@@ -98,35 +137,32 @@ Ids Builder::shift(const Ids& values, Axis axis, int by) {
   return out;
 }
 
-Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, const Attend& how) {
-  for (const ValueId x : {q, k, v})
-    if (const Dim& L = *type(x).find(DimName::L);
-        std::ranges::find(L.over, ring.axis, &Cut::axis) == L.over.end())
-      refuse(
-          "ring", x,
-          fmt::format("expected dim L to lie over the ring's axis {}; split the sequence over it",
-                      program_.mesh_.name(ring.axis)));
-  const std::size_t first = program_.steps_.size();
-  const int n = program_.mesh_.ranks(ring.axis);
+void Builder::check_ring(const Ids& q_k_v, const Ring& ring) const {
+  for (const ValueId x : q_k_v)
+    for (const Axis axis : ring.axes)
+      if (const Dim& L = *type(x).find(DimName::L);
+          std::ranges::find(L.over, axis, &Cut::axis) == L.over.end())
+        refuse(
+            "ring", x,
+            fmt::format("expected dim L to lie over the ring's axis {}; split the sequence over it",
+                        program_.mesh_.name(axis)));
   constexpr int most = 1024;  // the program holds every hop
-  if (n > most)
+  if (const int n = program_.mesh_.ranks(ring.axes); n > most)
     throw TypeError(
         "ring",
         fmt::format("expected a ring of at most {} ranks, got {}; put another axis inside it", most,
                     n));
-  const DType dtype = type(q).dtype;
-  Ids kv{k, v}, sum;
-  for (int hops = 0; hops < n; ++hops) {
-    const Ids here = kv;  // the next block is on its way while this one is used
-    if (hops + 1 < n) kv = shift(here, ring.axis, 1);
-    const Ids block = attend(q, here[0], here[1], {how.mask, ring.axis, hops, how.kernel});
-    sum = hops == 0 ? Ids{cast(block[0], DType::f32), block[1]}
-                    : merge({sum[0], sum[1], block[0], block[1]});
-  }
-  const ValueId o = cast(sum[0], dtype);
+}
+
+Ids Builder::attend_ring(ValueId q, ValueId k, ValueId v, const Ring& ring, const Attend& how) {
+  check_ring({q, k, v}, ring);
+  const std::size_t first = program_.steps_.size();
+  const RingWalk walk(*this, ring, q, {k, v}, how);
+  const Ids& last = walk.last();
+  const ValueId o = cast(walk.sum()[0], type(q).dtype), lse = walk.sum()[1];
   rings_.push_back(
-      {first, program_.steps_.size(), ring, how, q, k, v, kv[0], kv[1], o, sum[1], dtype});
-  return {o, sum[1]};
+      {first, program_.steps_.size(), ring, how, q, k, v, last[0], last[1], o, lse, type(q).dtype});
+  return {o, lse};
 }
 
 void Builder::begin_recompute(bool keep_gathered) {

@@ -30,8 +30,8 @@ struct StrategyRow {
   StrategyKind kind;               ///< of usp, that of its outer axis
   std::string_view axes;           ///< default axis of each argument, one letter each, major first
   std::string_view spreads_heads;  ///< those of them whose ranks share the heads
-  bool deals;                      ///< takes _zigzag and _stripes
-  bool keeps_weights;              ///< takes _zero3, _ddp and the like (zero3 when none is said)
+  std::string_view dealt;  ///< those whose tokens _zigzag and _stripes deal; none: takes neither
+  bool keeps_weights;      ///< takes _zero3, _ddp and the like (zero3 when none is said)
   std::string_view sentence, paper;
   Strategy (*make)(std::span<const HeadAxes> axes, Deal, const WeightRow&);
 };
@@ -75,7 +75,8 @@ struct Arrangement {
 Arrangement arrange(std::string_view expression, const Mesh& mesh, const LayerShape& shape);
 
 /// The default mesh of an expression at a degree: all ranks on its only axis; for two (usp) the second, Ulysses,
-/// gets `ulysses` ranks, or gcd(KV heads, degree) of them but not all, and the ring the rest.
+/// gets `ulysses` ranks, or gcd(KV heads, degree) of them but not all, and the ring the rest; of a double ring the outer
+/// axis gets the largest divisor that is no more than the inner one.
 Mesh default_mesh(std::string_view expression, int degree, const LayerShape& shape,
                   int ulysses = 0);
 

@@ -272,6 +272,11 @@ WeightRow real(WeightRow row, const Mesh& mesh) {
   return row;
 }
 
+std::optional<Ring> real(std::optional<Ring> ring, const Mesh& mesh) {
+  if (ring) ring->axes = real(ring->axes, mesh);
+  return ring && !ring->axes.empty() ? ring : std::nullopt;
+}
+
 MlpTable real(const MlpTable& table, const Mesh& mesh) {
   return {real(table.in, mesh), real(table.weights, mesh)};
 }
@@ -322,7 +327,7 @@ ValueId write_attention(Builder& b, const Ids& qkv, const LayerPlan& plan) {
     b.keep(key);
     b.keep(v);
   }
-  const Attend how{plan.shape.mask, {}, -1, plan.options.kernels.attention};
+  const Attend how{plan.shape.mask, {}, plan.options.kernels.attention};
   const Ids o_lse = t.ring ? b.attend_ring(q, key, v, *t.ring, how) : b.attend(q, key, v, how);
   return b.move(o_lse[0], t.context);
 }
@@ -333,10 +338,9 @@ ValueId write_layer(Builder& builder, Weights& weights, ValueId x, const LayerPl
 
 Strategy real(const Strategy& s, const Mesh& mesh) {
   const AttentionTable& t = s.attention;
-  const bool walks = t.ring && mesh.ranks(t.ring->axis) > 1;
   return {real(s.residual, mesh),
           {real(t.in, mesh), real(t.q, mesh), real(t.kv, mesh), real(t.context, mesh),
-           real(t.weights, mesh), walks ? t.ring : std::nullopt, t.keep_kv},
+           real(t.weights, mesh), real(t.ring, mesh), t.keep_kv},
           real(s.mlp, mesh),
           s.ends ? std::optional(real(*s.ends, mesh)) : std::nullopt};
 }

@@ -20,9 +20,13 @@ std::string ids_text(const auto& ids) {
 /// Which keys a step of attention sees.
 std::string attention_text(const Program& p, const auto& op) {
   const std::string mask = short_text(op.mask);
-  if (op.hops < 0) return fmt::format(" {}", mask);
-  if (op.hops == 0) return fmt::format(" {} own block", mask);
-  return fmt::format(" {} block {} back on {}", mask, op.hops, p.mesh().name(op.ring));
+  if (op.keys.empty()) return fmt::format(" {}", mask);
+  std::string back;
+  for (const Hops& hops : op.keys)
+    if (hops.back > 0)
+      back += fmt::format("{} {} back on {}", back.empty() ? " block" : ",", hops.back,
+                          p.mesh().name(hops.axis));
+  return fmt::format(" {}{}", mask, back.empty() ? " own block" : back);
 }
 
 std::string parameters_text(const Program& p, const Op& op) {

@@ -32,6 +32,11 @@ const char* name_of(const Op& op) {
   return names[op.index()];
 }
 
+int holder_of(const KeyHolder& keys, const Mesh& mesh, int rank) {
+  for (const Hops& hops : keys) rank = mesh.neighbour(rank, hops.axis, -hops.back);
+  return rank;
+}
+
 Program retype(Program program, DType dtype) {
   for (Value& value : program.values_)
     if (value.type.dtype != DType::i64) value.type.dtype = dtype;

@@ -55,18 +55,24 @@ struct RotationTable {
 };                   ///< -> [L m e]: cosine (m = 0) and sine of each token's angles
 struct SplitQkv {};  ///< packed [b L k p e] -> q [b L k g e], k, v [b L k e]
 struct JoinQkv {};   ///< dq, dk, dv -> packed
-/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.  Keys and values are
-/// whole along L, or (hops >= 0) the block of the rank that many places back along the axis `ring`.
+/// Places back along an axis.
+struct Hops {
+  Axis axis;
+  int back = 0;
+};
+/// Whose block of keys and values attention sees: the rank so many places back along each axis of a ring, outer first.
+/// None: they are whole along L.
+using KeyHolder = boost::container::static_vector<Hops, max_axes>;
+int holder_of(const KeyHolder&, const Mesh&, int rank);
+/// q, k, v -> o, lse: softmax attention scaled by 1/sqrt(e), lse the row log-sum-exp in f32.
 struct Attend {
   Mask mask = {};
-  Axis ring = {};
-  int hops = -1;
+  KeyHolder keys = {};
   AttentionKernel kernel = AttentionKernel::tiled;
 };
 struct AttendGrad {
   Mask mask = {};
-  Axis ring = {};
-  int hops = -1;
+  KeyHolder keys = {};
   AttentionKernel kernel = AttentionKernel::tiled;
 };                ///< q,k,v,o,lse,do -> dq,dk,dv
 struct Merge {};  ///< o, lse, o2, lse2 -> o, lse of the union of the keys

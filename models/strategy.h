@@ -87,6 +87,8 @@ Strategy tp_sp(const HeadAxes&);
 Strategy ulysses(const HeadAxes&, const WeightRow&);
 Strategy ring(Axis, Deal, const WeightRow&);
 Strategy ring_homing(Axis, Deal, const WeightRow&);
+Strategy double_ring(Axis outer, Axis inner, Deal, const WeightRow&);
+Strategy double_ring_homing(Axis outer, Axis inner, Deal, const WeightRow&);
 Strategy kv_gather(Axis, Deal, const WeightRow&);
 Strategy usp(const HeadAxes& ulysses, Axis ring, Deal, const WeightRow&);
 Strategy odysseus(const HeadAxes&);

@@ -89,7 +89,7 @@ Degrees degrees_of(const Arrangement& at) {
     return std::ranges::any_of(
         layout, [&](const Placement& p) { return p.cut.axis == axis && ((p.dim == dims) || ...); });
   };
-  Degrees degrees{at.mesh.ranks(), 1, t.ring ? at.mesh.ranks(t.ring->axis) : 1};
+  Degrees degrees{at.mesh.ranks(), 1, t.ring ? at.mesh.ranks(t.ring->axes) : 1};
   for (std::size_t id = 0; id < at.mesh.extents().size(); ++id) {
     const Axis axis{static_cast<std::uint8_t>(id)};
     if (shards(t.in, axis, DimName::L) && shards(t.q, axis, DimName::k, DimName::g))

@@ -76,6 +76,11 @@ class Hash {
   }
   Hash& operator<<(double value) { return *this << std::bit_cast<std::uint64_t>(value); }
   Hash& operator<<(Axis axis) { return *this << axis.id; }
+  Hash& operator<<(const KeyHolder& keys) {
+    *this << keys.size();
+    for (const Hops& hops : keys) *this << hops.axis << hops.back;
+    return *this;
+  }
   std::uint64_t value() const { return hash_; }
 
  private:
@@ -92,8 +97,8 @@ void add(Hash& hash, const Op& op) {
             [&](const ActivateGrad& o) { hash << o.kind; },
             [&](const Rope& o) { hash << o.theta << o.inverse; },
             [&](const RotationTable& o) { hash << o.theta; },
-            [&](const Attend& o) { hash << to_string(o.mask) << o.ring << o.hops << o.kernel; },
-            [&](const AttendGrad& o) { hash << to_string(o.mask) << o.ring << o.hops << o.kernel; },
+            [&](const Attend& o) { hash << to_string(o.mask) << o.keys << o.kernel; },
+            [&](const AttendGrad& o) { hash << to_string(o.mask) << o.keys << o.kernel; },
             [&](const Shift& o) { hash << o.axis << o.by; },
             [&](const Slice& o) { hash << o.dim << o.begin << o.count << o.parts; },
             [&](const Put& o) { hash << o.dim << o.begin << o.count << o.parts; },

@@ -11,12 +11,11 @@ namespace {
 struct Attention {
   const Step& step;
   const Mask& mask;
-  Axis ring;
-  int hops;
+  const KeyHolder& keys;
 };
 
 std::int64_t pairs_of(const Program& p, const Attention& a, int rank) {
-  const int holder = a.hops <= 0 ? rank : p.mesh().neighbour(rank, a.ring, -a.hops);
+  const int holder = holder_of(a.keys, p.mesh(), rank);
   const auto held = [&](ValueId v, int by) {
     return positions(*p.type(v).find(DimName::L), p.mesh(), by);
   };
@@ -103,9 +102,9 @@ Count operator+(Count a, const Count& b) {
 
 std::int64_t attention_pairs(const Program& p, const Step& step, int rank) {
   if (const auto* op = std::get_if<Attend>(&step.op))
-    return pairs_of(p, {step, op->mask, op->ring, op->hops}, rank);
+    return pairs_of(p, {step, op->mask, op->keys}, rank);
   if (const auto* op = std::get_if<AttendGrad>(&step.op))
-    return pairs_of(p, {step, op->mask, op->ring, op->hops}, rank);
+    return pairs_of(p, {step, op->mask, op->keys}, rank);
   return 0;
 }
 

@@ -77,6 +77,13 @@ inline std::vector<Case> all_cases() {
     cases.push_back({"data_zero3(r) * tp_sp(u)", mesh});
     cases.push_back({"ring_zero3(r) * tp(u)", mesh});
   }
+  for (const char* mesh : {"o=2,i=2", "o=2,i=4", "o=4,i=2"})
+    for (const char* name : {"double_ring_zero3", "double_ring_zigzag_zero3",
+                             "double_ring_stripes_ddp", "double_ring_homing_zigzag_zero3"})
+      cases.push_back({name, mesh});
+  cases.push_back({"double_ring_zigzag_zero3(o,i) * ulysses_zero3(u)", "o=2,i=2,u=2"});
+  cases.push_back({"double_ring_zigzag_zero3(o,i) | local_zero3(o) * tp_sp(i)", "o=2,i=4"});
+  cases.push_back({"double_ring_zigzag_zero3(o,i) | local_zero3(o) * local_zero3(i)", "o=2,i=2"});
   cases.push_back({"tp_sp(t) | local_zero3(t)", "t=4"});
   cases.push_back({"tp(t) | local_ddp(t)", "t=4"});
   cases.push_back({"ulysses_zero3(u) | tp_sp(u)", "u=4"});

@@ -6,7 +6,7 @@ namespace ithaca {
 
 Strategy ring(Axis r, Deal deal, const WeightRow& weights) {
   Strategy s = everywhere(DimName::L, {r}, weights, deal);
-  s.attention.ring = Ring{r};
+  s.attention.ring = Ring{{r}};
   return s;
 }
 

@@ -6,7 +6,7 @@ namespace ithaca {
 
 Strategy ring_homing(Axis r, Deal deal, const WeightRow& weights) {
   Strategy s = ring(r, deal, weights);
-  s.attention.ring = Ring{r, true, DType::f32};
+  s.attention.ring = Ring{{r}, true, DType::f32};
   return s;
 }
 

@@ -71,8 +71,7 @@ class RunningSoftmax {
 
 template <class T>
 void compute(const Attend& op, const Call<T>& call) {
-  const AttentionShape h =
-      heads_of(call.program, call.step, {op.mask, op.ring, op.hops}, call.rank);
+  const AttentionShape h = heads_of(call.program, call.step, {op.mask, op.keys}, call.rank);
   RunningSoftmax<T> softmax(h, call);
   for_each_tile(h, [&](const Tile& tile) { softmax.attend(tile); });
 }

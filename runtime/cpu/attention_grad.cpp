@@ -61,8 +61,7 @@ class TileGradient {
 
 template <class T>
 void compute(const AttendGrad& op, const Call<T>& call) {
-  const AttentionShape h =
-      heads_of(call.program, call.step, {op.mask, op.ring, op.hops}, call.rank);
+  const AttentionShape h = heads_of(call.program, call.step, {op.mask, op.keys}, call.rank);
   for (const std::size_t i : {1U, 2U})
     vector(call.out(i), call.elements(call.out_type(i))).setZero();
   TileGradient<T> gradient(h, call);

@@ -16,13 +16,9 @@ std::vector<std::int64_t> held(const Dim& L, const Mesh& mesh, int rank) {
   return tokens;
 }
 
-int holder_of(const Mesh& mesh, const KeyHolder& keys, int rank) {
-  return keys.hops <= 0 ? rank : mesh.neighbour(rank, keys.ring, -keys.hops);
-}
-
 }  // namespace
 
-AttentionShape heads_of(const Program& p, const Step& step, const KeyHolder& keys, int rank) {
+AttentionShape heads_of(const Program& p, const Step& step, const KeysSeen& keys, int rank) {
   const Type &q = p.type(step.in[0]), &k = p.type(step.in[1]);
   const auto size = [&](const Type& t, DimName name) {
     return local_size(*t.find(name), p.mesh());
@@ -38,7 +34,7 @@ AttentionShape heads_of(const Program& p, const Step& step, const KeyHolder& key
                    {0}};
   h.scale = 1 / std::sqrt(static_cast<double>(q.find(DimName::e)->size));
   const auto of_q = held(*q.find(DimName::L), p.mesh(), rank);
-  const auto of_k = held(*k.find(DimName::L), p.mesh(), holder_of(p.mesh(), keys, rank));
+  const auto of_k = held(*k.find(DimName::L), p.mesh(), holder_of(keys.holder, p.mesh(), rank));
   const auto key_at = [&](std::int64_t position) {
     return std::ranges::lower_bound(of_k, position) - of_k.begin();
   };

@@ -37,13 +37,11 @@ struct AttentionShape {
   }
 };
 
-/// hops >= 0: the keys are those of the rank that many places back along `ring`.
-struct KeyHolder {
+struct KeysSeen {
   const Mask& mask;
-  Axis ring;
-  int hops;
+  const KeyHolder& holder;
 };
-AttentionShape heads_of(const Program&, const Step&, const KeyHolder&, int rank);
+AttentionShape heads_of(const Program&, const Step&, const KeysSeen&, int rank);
 
 // At e = 128 all f32 tiles of the forward take 0.5 MiB and of the backward 1 MiB, the size of a
 // second-level cache.

@@ -133,10 +133,10 @@ TEST(CausalWork, OfAZigzagHopIsHalfABlock) {
   int hops = 0;
   for (const Step& step : p.steps()) {
     const auto* attend = std::get_if<Attend>(&step.op);
-    if (attend == nullptr || attend->hops == 0) continue;
+    if (attend == nullptr || attend->keys.front().back == 0) continue;
     ++hops;
     for (int rank = 0; rank < 8; ++rank)
-      EXPECT_EQ(attention_pairs(p, step, rank), 12 * 12 / 2) << "hop " << attend->hops;
+      EXPECT_EQ(attention_pairs(p, step, rank), 12 * 12 / 2) << "hop " << attend->keys.front().back;
   }
   EXPECT_EQ(hops, 7);
 }

@@ -261,7 +261,7 @@ TEST(Ring, RefusesAnAxisThatSpreadsHeads) {
   Hand h;
   const ValueId q = h.heads("q", {{r}}, {{t}}), k = h.keys("k", {{r}}, {{t}}),
                 v = h.keys("v", {{r}}, {{t}});
-  EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {t}); }),
+  EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {{t}}); }),
             "ring: q bf16[b=1, L=16/r, k=4/t, g=1, e=8]: expected dim L to lie over the ring's "
             "axis t; split the "
             "sequence over it");
@@ -270,7 +270,7 @@ TEST(Ring, RefusesAnAxisThatSpreadsHeads) {
 TEST(Ring, RefusesQueriesThatAreCopiedAroundIt) {
   Hand h;
   const ValueId q = h.heads("q", {}), k = h.keys("k", {{r}}), v = h.keys("v", {{r}});
-  EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {r}); }),
+  EXPECT_EQ(message_of([&] { h.b.attend_ring(q, k, v, {{r}}); }),
             "ring: q bf16[b=1, L=16, k=4, g=1, e=8]: expected dim L to lie over the ring's axis r; "
             "split the "
             "sequence over it");

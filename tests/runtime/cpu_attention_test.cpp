@@ -108,7 +108,7 @@ Attention attention(const Mesh& mesh, const Type& q, const Type& k, const Attend
     a.in.push_back(builder.input(name, *name == 'k' || *name == 'v' ? k : q, Role::activation));
   a.o_lse = builder.attend(a.in[0], a.in[1], a.in[2], how);
   a.grads = builder.attend_grad({a.in[0], a.in[1], a.in[2], a.o_lse[0], a.o_lse[1], a.in[3]},
-                                {how.mask, how.ring, how.hops});
+                                {how.mask, how.keys});
   a.program = retype(std::move(builder).build(), DType::f64);
   return a;
 }
@@ -200,7 +200,7 @@ void check_ring(Deal deal, const Sizes& n, const DefinedMask& m) {
     for (int hops = 0; hops < 4; ++hops) {
       const auto holder = static_cast<std::size_t>((rank + 4 - hops) % 4);
       const auto theirs = tokens(q.dims[1], mesh, static_cast<int>(holder));
-      const Attention a = attention(mesh, q, kv, {m.mask, r, hops});
+      const Attention a = attention(mesh, q, kv, {m.mask, {{r, hops}}});
       Tensors values = inputs(a, {take(x.q, n, mine), take(x.k, n, theirs), take(x.v, n, theirs),
                                   take(x.d_o, n, mine)});
       run_step(a.program, a.program.steps()[0], rank, values);

@@ -75,6 +75,14 @@ TEST(Rings, OfSixteenRanksRunAsOneRankDoes) {
     }
 }
 
+TEST(Rings, OnTwoAxesOfSixteenRanksRunAsOneRankDoes) {
+  for (const char* const name : {"double_ring_zigzag_zero3", "double_ring_homing_zigzag_zero3"})
+    for (const char* const mesh : {"o=2,i=8", "o=4,i=4", "o=8,i=2"}) {
+      const LayerShape shape = shape_of(64, 24, gqa.heads, 32);
+      expect_equal_to_one_rank(shape, arrange(name, parse_mesh(mesh), shape), false);
+    }
+}
+
 TEST(Planner, OffersNothingThatDoesNotRun) {
   LayerShape shape = shape_of(32, 24, gqa.heads, 32);
   shape.b = 2;

@@ -2,6 +2,7 @@
 // strategy.
 #include "runtime/run.h"
 
+#include "models/catalog.h"
 #include "models/error.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/threads/thread_communicator.h"
@@ -141,6 +142,31 @@ TEST(Run, HomingRingEqualsOneRank) {
                          {DType::f64, true});
       expect_as_one_rank(with_everything(Heads::mha), ring_homing(r, deal, ddp()), mesh);
     }
+}
+
+TEST(Run, DoubleRingEqualsOneRank) {
+  for (const Deal deal : {Deal::blocks, Deal::zigzag, Deal::stripes})
+    for (const char* const ranks : {"o=2,i=2", "o=2,i=4", "o=4,i=2", "o=4,i=4"}) {
+      SCOPED_TRACE(testing::Message() << name_of(deal) << " " << ranks);
+      const Mesh mesh = parse_mesh(ranks);
+      const Axis o = mesh.axis("o"), i = mesh.axis("i");
+      expect_as_one_rank(tiny(Heads::gqa), double_ring(o, i, deal, zero3({o, i})), mesh);
+      expect_as_one_rank(with_everything(Heads::few_kv), double_ring(o, i, deal, ddp()), mesh,
+                         {DType::f64, true});
+      expect_as_one_rank(tiny(Heads::gqa), double_ring_homing(o, i, deal, zero3({o, i})), mesh,
+                         {DType::f64, true});
+      expect_as_one_rank(with_everything(Heads::mha), double_ring_homing(o, i, deal, ddp()), mesh);
+    }
+}
+
+TEST(Run, RingOnThreeAxesEqualsOneRank) {
+  const Mesh mesh = parse_mesh("a=2,b=2,c=2");
+  const AxisList axes{mesh.axis("a"), mesh.axis("b"), mesh.axis("c")};
+  for (const bool homing : {false, true}) {
+    Strategy s = local(axes, Deal::zigzag, zero3(axes));
+    s.attention.ring = Ring{axes, homing};
+    expect_as_one_rank(tiny(Heads::gqa), s, mesh);
+  }
 }
 
 TEST(Run, GatheredKeysEqualOneRank) {

@@ -17,10 +17,10 @@ constexpr int most_gpus = 64;
 
 std::vector<int> gpu_numbers(const Job& job, std::size_t lengths, std::size_t candidates) {
   std::vector<int> numbers{job.gpus};
-  std::size_t priced = lengths * choices(job.gpus, job.shape.b).size();
+  std::size_t priced = lengths * choices(job.gpus, job.shape.b, job.cluster.island_gpus()).size();
   for (int n = 1; n <= most_gpus; n *= 2) {
     if (n == job.gpus) continue;
-    priced += lengths * choices(n, job.shape.b).size();
+    priced += lengths * choices(n, job.shape.b, job.cluster.island_gpus()).size();
     if (priced > candidates) break;
     numbers.push_back(n);
   }

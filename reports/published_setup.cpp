@@ -158,6 +158,10 @@ void take_degrees(PublishedSetup& s, const PublishedRow& row, const SplitDegrees
     s.strategy += axes.empty() ? term : " * " + term;
     axes.push_back({std::string(axis), ranks});
   };
+  const auto add_double = [&](int outer, int inner, const std::string& term) {
+    add("o", outer, term);
+    axes.push_back({"i", inner});
+  };
   const bool grouped = d.state_ranks > 0 && d.state_ranks < d.dp;
   if (grouped && d.dp % d.state_ranks != 0)
     throw CannotModel{"the ranks that share optimizer states do not divide the data ranks"};
@@ -166,7 +170,11 @@ void take_degrees(PublishedSetup& s, const PublishedRow& row, const SplitDegrees
     add("z", d.state_ranks, fmt::format("data_{}(z)", d.data_keep));
   } else if (d.dp > 1 || stated == s.job.pipeline.stages)
     add("p", d.dp, fmt::format("data_{}(p)", d.data_keep));
-  if (d.ring > 1) add("r", d.ring, fmt::format("{}_zigzag_{}(r)", d.ring_table, d.sequence_keep));
+  const std::string ring = fmt::format("{}_zigzag_{}", d.ring_table, d.sequence_keep);
+  if (d.outer_ring > 1)
+    add_double(d.outer_ring, d.ring / d.outer_ring, fmt::format("double_{}(o,i)", ring));
+  else if (d.ring > 1)
+    add("r", d.ring, ring + "(r)");
   if (d.ulysses > 1) add("u", d.ulysses, fmt::format("ulysses_{}(u)", d.sequence_keep));
   if (d.tp > 1) add("t", d.tp, d.sequence_parallel ? "tp_sp(t)" : "tp(t)");
   s.mesh = Mesh(std::move(axes));

@@ -170,6 +170,22 @@ void read_kwai(PublishedSetup& s, const PublishedRow& row) {
   take_degrees(s, row, d);
 }
 
+namespace {
+
+/// A ring over several nodes is a double one (cpm/layers/attention.py, double_comm) unless an ablation leaves that out.
+/// InternEvo's window is the whole ring (evaluation/baselines/InternEvo, configs/13B_llama2.py, window_size).
+void take_outer_ring(PublishedSetup& s, SplitDegrees& d, const PublishedRow& row) {
+  if (!says(row.parallelism.cp_variant, "double") || d.ring <= row.gpus_per_node) return;
+  if (says(row.framework, "InternEvo"))
+    s.reading += "one ring: its window is the whole ring; ";
+  else if (says(row.id, "Baseline") && !says(row.id, "double"))
+    s.reading += "one ring: the label names no double ring; ";
+  else
+    d.outer_ring = d.ring / row.gpus_per_node;
+}
+
+}  // namespace
+
 // github.com/thunlp/BurstEngine, BurstEngine/apps/llama/multi.sh and cpm/layers/transformer.py: every block is
 // checkpointed and under BMTrain's ZeRO-3, which gathers one block at a time as FSDP2 does.  torch's allocated and
 // reserved peak are both logged; the sheets do not say which of them "Mem" is.
@@ -194,7 +210,6 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   else
     s.recompute = recompute_of(row, true);
   SplitDegrees d;
-  if (says(row.parallelism.cp_variant, "double")) s.reading += "a double ring as one ring; ";
   // Their rings keep no block that came by: it comes again in the backward.
   d.ring_table = "ring_homing";
   d.dp = at_least_one(p.dp);
@@ -210,6 +225,7 @@ void read_burst_engine(PublishedSetup& s, const PublishedRow& row) {
   } else {
     d.ring = at_least_one(p.ring_cp);
     d.ulysses = at_least_one(p.ulysses);
+    take_outer_ring(s, d, row);
   }
   take_degrees(s, row, d);
 }

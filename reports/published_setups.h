@@ -24,6 +24,7 @@ struct SplitDegrees {
   std::string_view data_keep = "zero3", sequence_keep = "zero3";
   bool sequence_parallel = true;         ///< TP-SP rather than TP
   std::string_view ring_table = "ring";  ///< or "ring_homing", "kv_gather"
+  int outer_ring = 1;  ///< of `ring`, the outer ranks of a double ring; 1: one ring
 };
 /// Expression and mesh of the degrees, and samples of all data ranks.  CannotModel unless they make up the row's GPUs.
 void take_degrees(PublishedSetup&, const PublishedRow&, const SplitDegrees&);

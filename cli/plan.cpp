@@ -70,7 +70,8 @@ class PlanVerb : public Verb {
  private:
   static Plan planned(const Job& job, Console& console) {
     const Progress progress(
-        console, fmt::format("pricing {} choices", choices(job.gpus, job.shape.b).size()));
+        console, fmt::format("pricing {} choices",
+                             choices(job.gpus, job.shape.b, job.cluster.island_gpus()).size()));
     return plan(job);
   }
 

@@ -51,7 +51,7 @@ void consider(Plan& plan, const Job& job, const Choice& choice) {
 Plan plan(const Job& job) {
   const auto start = std::chrono::steady_clock::now();
   Plan plan;
-  const std::vector<Choice> all = choices(job.gpus, job.shape.b);
+  const std::vector<Choice> all = choices(job.gpus, job.shape.b, job.cluster.island_gpus());
   plan.candidates = all.size();
   for (const Choice& choice : all) consider(plan, job, choice);
   const auto key = [](const Ranked& r) { return std::tuple(r.step_s, r.peak_bytes, r.sent_bytes); };

@@ -191,6 +191,25 @@ TEST(Space, HoldsEveryFamilyOnEightRanks) {
         << wanted;
 }
 
+TEST(Space, HasADoubleRingWhereARingCrossesNodes) {
+  const auto doubles = [](int gpus, std::int64_t node_gpus) {
+    std::set<std::string> meshes;
+    std::set<std::string> seen;
+    const std::vector<Choice> all = choices(gpus, 2, node_gpus);
+    for (const Choice& c : all) {
+      seen.insert(fmt::format("{} {} {}", c.expression(), to_string(c.mesh), c.recompute));
+      if (c.attention().find("double_ring") != std::string::npos) meshes.insert(to_string(c.mesh));
+    }
+    EXPECT_EQ(seen.size(), all.size());
+    return meshes;
+  };
+  EXPECT_TRUE(doubles(8, 8).empty());
+  EXPECT_TRUE(doubles(32, 0).empty());
+  EXPECT_EQ(doubles(16, 4),
+            (std::set<std::string>{"o=4,i=4", "o=4,i=2,u=2", "o=4,i=2,t=2", "p=2,o=2,i=4",
+                                   "p=2,o=2,i=2,u=2", "p=2,o=2,i=2,t=2"}));
+}
+
 TEST(PlanFile, ComesBackAsItWasWritten) {
   PlanFile file{llama_job(8, 131072),
                 "dgx-a100-80g",

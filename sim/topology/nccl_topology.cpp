@@ -13,7 +13,7 @@ namespace ithaca {
 namespace {
 
 // Rates of NCCL 2.28.9: src/graph/topo.h (sockets by CPU; NVLink is in cluster_specs/nccl), topo.cc
-// (PCIe lanes).  NCCL takes a width of 0, which machines that hide their PCIe report, as 16; a guess is refused here.
+// (PCIe lanes; a width of 0 counts as 16).
 constexpr double local_bytes_per_s = 5000e9;
 
 struct LaneRate {
@@ -30,9 +30,9 @@ double pcie_bytes_per_s(const Xml& pci) {
   std::vector<std::string> names;
   for (const LaneRate& rate : lane_rates) names.emplace_back(rate.name);
   const std::string speed = pci.one_of("link_speed", names);
-  const std::int64_t width = pci.integer("link_width", 1, 32);
+  const std::int64_t width = pci.integer("link_width", 0, 32);
   const auto rate = std::ranges::find(lane_rates, speed, &LaneRate::name);
-  return rate->bytes_per_s * static_cast<double>(width);
+  return rate->bytes_per_s * static_cast<double>(width == 0 ? 16 : width);
 }
 
 /// Of one socket: how fast another is reached, and what peers below it pay.

@@ -124,7 +124,7 @@ TEST(CpuAttention, EqualsDenseAttentionAndItsGradients) {
     for (const DefinedMask& m : masks_of(n.L)) {
       SCOPED_TRACE(fmt::format("{} tokens, {}", n.L, to_string(m.mask)));
       const Operands x(n);
-      const Attention a = attention({}, query_type(n), key_type(n), {m.mask, {}, -1});
+      const Attention a = attention({}, query_type(n), key_type(n), {m.mask});
       const Tensors got = interpret(a.program, inputs(a, {x.q, x.k, x.v, x.d_o}));
       const Reference expected = reference(x, m.sees);
       expect_close(got[a.o_lse[0]], expected.o);
@@ -139,7 +139,7 @@ TEST(CpuAttention, StaysFiniteWithScoresThatOverflowAnExponential) {
   const Sizes n{1, 5, 1, 1, 2};
   Operands x(n);
   for (double& element : x.q) element *= 2000;
-  const Attention a = attention({}, query_type(n), key_type(n), {Mask(), {}, -1});
+  const Attention a = attention({}, query_type(n), key_type(n), {Mask()});
   const Tensors got = interpret(a.program, inputs(a, {x.q, x.k, x.v, x.d_o}));
   for (const ValueId v : {a.o_lse[0], a.o_lse[1], a.grads[0], a.grads[1], a.grads[2]})
     for (const double element : got[v]) EXPECT_TRUE(std::isfinite(element));
@@ -243,7 +243,7 @@ TEST(CpuAttention, OfSomeQueriesOnAllKeysIsTheirPartOfTheWhole) {
   const Type q = query_type(n, {{mesh.axis("s"), Deal::zigzag}});
   const Operands x(n);
   const Reference whole = reference(x, causal_sees);
-  const Attention a = attention(mesh, q, key_type(n), {Mask(), {}, -1});
+  const Attention a = attention(mesh, q, key_type(n), {Mask()});
   Tensor dk, dv;
   for (int rank = 0; rank < 4; ++rank) {
     const auto mine = tokens(q.dims[1], mesh, rank);
@@ -264,7 +264,7 @@ TEST(CpuAttention, ARowWithoutKeysIsZeroWithoutWeight) {
   const Sizes n{1, 8, 1, 2, 2};
   const Attention a =
       attention(mesh, query_type(n, {{r, Deal::blocks}}), key_type(n, {{r, Deal::blocks}}),
-                {Mask(), r, 1});  // rank 0 gets the keys of rank 3: all in its future
+                {Mask(), {{r, 1}}});  // rank 0 gets the keys of rank 3: all in its future
   const Tensors got = interpret(a.program, random_inputs(a.program, 3), 0);
   expect_close(got[a.o_lse[0]], Tensor(8, 0));
   expect_close(got[a.o_lse[1]], Tensor(4, -infinity));

@@ -112,6 +112,7 @@ std::vector<std::string> published_strategies() {
           "ulysses_zero3",
           "ring_zero3",
           "ring_homing_zero3",
+          "double_ring_zero3",
           "kv_gather_zero3",
           "usp_zero3",
           "odysseus_zero3"};

@@ -68,6 +68,8 @@ constexpr std::array rows{
           return Elements{z.sent(4 * z.S * z.n.c()), 2 * z.S * z.n.c()};
         },
         zero3_weights},
+    Row{"double_ring_zero3", "6F Sc", zero3_text,
+        [](const Sizes& z) { return Elements{z.sent(6 * z.S * z.n.c())}; }, zero3_weights},
     Row{"kv_gather_zero3", "6F Sc", zero3_text,
         [](const Sizes& z) { return Elements{z.sent(6 * z.S * z.n.c())}; }, zero3_weights},
     Row{"usp_zero3", "4(U-1)/U S(a+c')/N + 6(R-1)/N Sc'", zero3_text,

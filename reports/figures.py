@@ -23,10 +23,10 @@ BLUE, SKY, GREEN, ORANGE, YELLOW, RED, PINK, GREY = (
 VIOLET, BROWN = "#7b5ea7", "#8a6a2f"
 GIB = 2.0**30
 
-STRATEGIES = {"tp": BLUE, "tp_sp": SKY, "ulysses": GREEN, "ring": RED, "ring_homing": ORANGE, "kv_gather": PINK,
-              "usp": VIOLET, "odysseus": BROWN}
+STRATEGIES = {"tp": BLUE, "tp_sp": SKY, "ulysses": GREEN, "ring": RED, "ring_homing": ORANGE, "double_ring": YELLOW,
+              "kv_gather": PINK, "usp": VIOLET, "odysseus": BROWN}
 NAMES = {"tp": "TP", "tp_sp": "TP-SP", "ulysses": "Ulysses", "ring": "ring", "ring_homing": "ring, f32 gradients",
-         "kv_gather": "KV gather", "usp": "USP", "odysseus": "Odysseus"}
+         "double_ring": "double ring", "kv_gather": "KV gather", "usp": "USP", "odysseus": "Odysseus"}
 FAMILIES = {"TP": BLUE, "ring": RED, "Ulysses": GREEN, "ring + Ulysses": VIOLET, "with TP": SKY, "data": GREY}
 FAMILY_NAMES = {"TP": "tensor parallel", "ring": "ring or gathered KV", "Ulysses": "Ulysses",
                 "ring + Ulysses": "Ulysses inside a ring", "with TP": "with tensor parallel",

@@ -87,7 +87,7 @@ TEST(Planner, OffersNothingThatDoesNotRun) {
   LayerShape shape = shape_of(32, 24, gqa.heads, 32);
   shape.b = 2;
   std::size_t run = 0;
-  for (const Choice& choice : choices(8, shape.b)) {
+  for (const Choice& choice : choices(8, shape.b, 4)) {
     if (choice.recompute) continue;
     try {
       expect_equal_to_one_rank(shape, arrange(choice.expression(), choice.mesh, shape), false);

@@ -14,10 +14,7 @@ StepPlan plan_of(const Job& job) {
 /// The ranks of all stages, which are the outermost axis.
 Mesh mesh_of(const Stages& stages) {
   const Mesh& one = stages.piece(0).programs.micro.program.mesh();
-  std::vector<Mesh::Extent> extents{{"stage", stages.shape().stages}};
-  for (const Mesh::Extent& extent : one.extents())
-    extents.push_back({"in " + extent.name, extent.ranks});
-  return Mesh(std::move(extents));
+  return Mesh({{"stage", stages.shape().stages}, {"rank", one.ranks()}});
 }
 
 /// From every rank of a stage to that of the next, and of the last to the first, where chunks go on.

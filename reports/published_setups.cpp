@@ -116,6 +116,7 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
   // tensor_parallel/cross_entropy.py, calculate_logits_max).
   if (!says(row.notes, "cef")) s.job.profile.kernels.logits = LogitsKernel::wide;
   s.job.shape.fused_qkv = s.job.shape.k % at_least_one(row.parallelism.tp) == 0;
+  // Korthikanti's figure 1 has 18 bytes a parameter too: gradients in f32.
   s.job.recipe = find_recipe("mixed-f32-grads");
   s.recompute = row.file == "burstengine" ? Recompute(true) : recompute_of(row, false);
   s.allocated_peak = true;
@@ -173,11 +174,11 @@ void read_kwai(PublishedSetup& s, const PublishedRow& row) {
 namespace {
 
 /// A ring over several nodes is a double one (cpm/layers/attention.py, double_comm) unless an ablation leaves that out.
-/// InternEvo's window is the whole ring (evaluation/baselines/InternEvo, configs/13B_llama2.py, window_size).
+/// InternEvo's window is a quarter of the ring (evaluation/baselines/InternEvo, configs/7B_llama2.py, window_size).
 void take_outer_ring(PublishedSetup& s, SplitDegrees& d, const PublishedRow& row) {
   if (!says(row.parallelism.cp_variant, "double") || d.ring <= row.gpus_per_node) return;
   if (says(row.framework, "InternEvo"))
-    s.reading += "one ring: its window is the whole ring; ";
+    d.outer_ring = 4;
   else if (says(row.id, "Baseline") && !says(row.id, "double"))
     s.reading += "one ring: the label names no double ring; ";
   else
@@ -238,9 +239,10 @@ void read_internevo(PublishedSetup& s, const PublishedRow& row) {
     return;
   }
   s.job.profile = find_profile("fsdp2");
-  // doc/en/install.md: PyTorch 1.13.1 and flash-attention v1.0.5, also in its container images.
+  // doc/en/install.md installs flash-attention v1.0.5, which its container images have; later ones are allowed.
   s.job.profile.kernels.attention = AttentionKernel::flash1;
   s.job.profile.kernels.norm_widens = true;
+  s.reading = "FlashAttention 1, as its images have it; ";
   s.job.recipe = find_recipe("mixed");
   s.job.levers.bucket_elements = 512 << 20;  // configs/7B_sft.py, reduce_bucket_size
   s.job.shape.fused_qkv = true;              // internlm/model/modules/multi_head_attention.py, Wqkv
@@ -275,8 +277,9 @@ void read_composer(PublishedSetup& s, const PublishedRow& row) {
   if (says(row.notes, "DEFAULT")) s.job.profile.reduction = DType::f32;
   // submit_benchmarks.py asks for attn_impl triton, which is FlashAttention 1, and installs `.[gpu]`, flash-attn 1.0.9;
   // for the tables of 128 GPUs and more (pull request 838) it installs `.[gpu-flash2]`.
-  s.job.profile.kernels.attention =
-      says(row.locator, "Large Scale") ? AttentionKernel::flash2 : AttentionKernel::flash1;
+  const bool large = says(row.locator, "Large Scale");
+  s.job.profile.kernels.attention = large ? AttentionKernel::flash2 : AttentionKernel::flash1;
+  if (!large) s.reading = "FlashAttention 1 in Triton as that in CUDA; ";
   s.recompute = recompute_of(row, false);
   SplitDegrees d;
   d.dp = row.gpus;

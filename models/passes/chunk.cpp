@@ -27,6 +27,9 @@ struct Site {
 bool is_product(const Step& step) {
   return std::holds_alternative<Einsum>(step.op);
 }
+bool is_of_tokens(const Dim& dim) {
+  return dim.name == DimName::b || dim.name == DimName::L;
+}
 bool is_free(const Step& step) {  // of lane 0
   return std::holds_alternative<Move>(step.op);
 }
@@ -100,6 +103,7 @@ class Finder {
   std::optional<Site> gather(std::size_t i) const {
     const Type &part = type(step(i).in[0]), &whole = type(step(i).out[0]);
     const Dim* const dim = dim_cut_further(whole, part);
+    if (dim != nullptr && !is_of_tokens(*dim)) return {};
     std::size_t first = i + 1;
     while (first < p_.steps().size() && is_free(step(first))) ++first;
     if (dim == nullptr || part.partial != whole.partial || first == p_.steps().size()) return {};
@@ -108,6 +112,8 @@ class Finder {
     for (const std::size_t j : readers_[step(i).out[0]])
       if (j < p_.steps().size() && multiplies(step(j), step(i).out[0], {site.dim, first}))
         site.products.push_back(j);
+      else if (j < first)
+        return {};
       else
         site.whole = true;
     return !site.products.empty() && site.products[0] == first ? std::optional(site) : std::nullopt;
@@ -128,7 +134,9 @@ class Finder {
     const ValueId operand = step(i).in[0];
     const Type &whole = type(operand), &part = type(step(i).out[0]);
     const Dim* dim = whole.dims == part.dims ? part.find(DimName::L) : dim_cut_further(whole, part);
-    if (dim == nullptr || made_[operand] != i || readers_[operand].size() > 1) return {};
+    if (dim == nullptr || !is_of_tokens(*dim) || made_[operand] != i ||
+        readers_[operand].size() > 1)
+      return {};
     const Step& product = step(i - 1);
     const auto has_dim = [&](ValueId v) { return type(v).find(dim->name) != nullptr; };
     if (!is_product(product) || std::ranges::count_if(product.in, has_dim) != 1) return {};

@@ -107,13 +107,6 @@ TEST(Chunk, CutsWhatProductsWaitFor) {
     EXPECT_EQ(more(none, none[0] == 'u' ? "u=4" : "p=4", {}), 0) << none;
 }
 
-TEST(Chunk, OfOnePieceChangesNothing) {
-  for (const Case& c : all_cases()) {
-    const Program whole = step_of(c, {}, 1);
-    EXPECT_EQ(print(chunk(whole, 1)), print(whole)) << c.expression;
-  }
-}
-
 TEST(Chunk, HoldsNoMoreThanCopiesOfWhatItCutsOut) {
   for (const Case& c : all_cases())
     for (const StepOptions& options : variants()) {

@@ -1,6 +1,7 @@
 #include "reports/time_accuracy_text.h"
 
 #include "reports/accuracy_text.h"
+#include "reports/causes.h"
 #include "reports/strategy_order.h"
 
 #include <fmt/format.h>
@@ -50,6 +51,14 @@ TextTable prediction_rows(const TimeAccuracy& accuracy) {
     table.add({p.id, p.what, fmt::format("{:.4g} s", p.measured_s),
                fmt::format("{:.4g} s", p.predicted_s), signed_percent(p.error()),
                p.counts ? "yes" : "no", p.profile, p.strategy, p.reading});
+  return table;
+}
+
+TextTable far_off_table(const TimeAccuracy& accuracy) {
+  TextTable table({{"row", Align::left}, {"error", Align::right}, {"cause", Align::left}});
+  const std::vector<ErrorCause> causes = shipped_causes();
+  for (const TimePrediction& p : far_off_rows(accuracy))
+    table.add({p.id, signed_percent(p.error()), cause_of(causes, p.id)});
   return table;
 }
 
@@ -103,6 +112,8 @@ std::vector<Section> time_sections(const TimeAccuracy& accuracy) {
               "but how they are split; its pairs are those measured to differ by more than 5 % for "
               "each token; rank correlation is Kendall's tau, the mean of the groups; a pick is "
               "right when the predicted best is measured within 3 % of the best."),
+      section("Time: rows that count and are more than 18 % off", far_off_table(accuracy),
+              "Causes are those of reports/causes.yaml: known, supposed, or not known."),
       section("Time: not modelled", unmodelled_counts(accuracy.unmodelled)),
       section("Time: every prediction", prediction_rows(accuracy)),
       section("Time: every row that is not modelled", unmodelled_rows(accuracy.unmodelled))};

@@ -1,4 +1,5 @@
 // Times of published rows beside predictions that nothing was fitted to; prints every source's errors.
+#include "reports/causes.h"
 #include "reports/strategy_order.h"
 #include "reports/time_accuracy.h"
 #include "reports/time_accuracy_text.h"
@@ -34,12 +35,12 @@ TEST(PublishedTimes, ArePredictedOrListedWithTheirReasonOnce) {
 }
 
 /// Target of the whole: 6 and 18 %.  The bounds guard what was reached.
-TEST(PublishedTimes, OfWholeStepsAreWithinNinePercentInTheMedian) {
+TEST(PublishedTimes, OfWholeStepsAreWithinEightPercentInTheMedian) {
   fmt::print("{}\n", time_summary(published()));
   const ErrorStatistics all = time_statistics(published(), "");
   EXPECT_GE(all.rows, 290U);
-  EXPECT_LE(all.median, 0.09);
-  EXPECT_LE(all.p90, 0.25);
+  EXPECT_LE(all.median, 0.08);
+  EXPECT_LE(all.p90, 0.18);
 }
 
 TEST(PublishedTimes, OfEachSourceAreNoWorseThanTheyWere) {
@@ -48,12 +49,25 @@ TEST(PublishedTimes, OfEachSourceAreNoWorseThanTheyWere) {
     EXPECT_LE(s.median, median) << source;
     EXPECT_LE(s.p90, p90) << source;
   };
-  expect("mosaicml_llm_foundry", 0.065, 0.23);  // targets: A100 6 and 14 %, H100 8 and 20 %
+  expect("mosaicml_llm_foundry", 0.065, 0.16);  // targets: A100 6 and 14 %, H100 8 and 20 %
   expect("simumax", 0.09, 0.13);                // 6 and 12 %
   expect("burstengine", 0.08, 0.17);            // 5 and 15 %
   expect("kwai_atc24", 0.02, 0.08);             // 5 and 10 %
   expect("korthikanti", 0.03, 0.10);            // layers 3 and 6 %, steps 4 and 8 %
   expect("odysseus", 0.185, 0.40);              // 15 and 20 %
+  expect("megatron_lm_readme", 0.065, 0.11);    // 8 and 12 %
+  expect("internevo", 0.085, 0.25);             // none
+}
+
+TEST(PublishedTimes, ThatAreFarOffHaveACauseAndNoOtherDoes) {
+  const std::vector<TimePrediction> rows = far_off_rows(published());
+  const std::vector<ErrorCause> causes = shipped_causes();
+  std::set<std::string> named;
+  for (const TimePrediction& p : rows) {
+    EXPECT_NE(cause_of(causes, p.id), "not known") << p.id;
+    named.insert(cause_of(causes, p.id));
+  }
+  for (const ErrorCause& cause : causes) EXPECT_TRUE(named.contains(cause.text)) << cause.text;
 }
 
 TEST(PublishedTimes, OrderStrategiesOfMostComparablePairs) {

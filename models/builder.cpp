@@ -202,7 +202,7 @@ ValueId Builder::add(std::string name, ValueId a, ValueId b) {
   return push(Add{}, {a, b}, std::move(name), t);
 }
 
-ValueId Builder::add_product(std::string name, ValueId sum, ValueId y) {
+ValueId Builder::add_product(std::string name, ValueId sum, ValueId y, const Einsum& how) {
   const auto touches = [&](const Step& s) { return has(s.in, y) || has(s.out, y); };
   const auto last = std::ranges::find_if(program_.steps_.rbegin(), program_.steps_.rend(), touches);
   if (last == program_.steps_.rend() || has(last->in, y) ||
@@ -211,6 +211,7 @@ ValueId Builder::add_product(std::string name, ValueId sum, ValueId y) {
   Type t = type(y);
   t.dtype = type(sum).dtype;
   require(t == type(sum), "a product lies as the sum it is added to");
+  last->op = how;
   last->in.push_back(sum);
   program_.values_[y].type = t;
   return y;

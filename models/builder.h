@@ -52,7 +52,7 @@ class Builder {
   ValueId einsum(std::string name, ValueId a, ValueId b, const Dims& order);
   ValueId add(std::string name, ValueId a, ValueId b);
   /// sum + y.  An einsum whose result y nothing has read yet adds it itself.
-  ValueId add_product(std::string name, ValueId sum, ValueId y);
+  ValueId add_product(std::string name, ValueId sum, ValueId y, const Einsum& how = {});
   ValueId bias(std::string name, ValueId x, ValueId bias);
   ValueId bias_grad(ValueId dy, ValueId bias);
   /// Broadcast over the leading dims the factor lacks.

@@ -53,6 +53,9 @@ struct Kernels {
   /// into an f32 result, instead of an addition of its own (Megatron-LM since February 2022, megatron/core,
   /// tensor_parallel/layers.py, gradient_accumulation_fusion); autograd gets an empty gradient (ibid., grad_weight).
   bool fused_sums = false;
+  /// Of layers, one empty gradient of every shape is there for good (TransformerEngine, pytorch/module/base.py,
+  /// get_dummy_wgrad); else each is gone with its product.
+  bool keeps_empty_gradients = false;
   AttentionKernel attention = AttentionKernel::tiled;
   /// Elements of the largest tensor a norm can index; 0: any.
   std::int64_t norm_elements = 0;

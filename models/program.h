@@ -26,8 +26,11 @@ match(F...) -> match<F...>;
 
 // ---- Operations: parameters only; operands and results are listed as in -> out ---------------------------
 
-/// a, b [, sum] -> y; contracts the dims both have and y lacks; adds to the sum, in its dtype.
-struct Einsum {};
+/// a, b [, sum] -> y; contracts the dims both have and y lacks; adds to the sum, in its dtype, and hands on an empty
+/// gradient, which the implementation keeps for the next of that shape or lets go.
+struct Einsum {
+  bool keeps_empty = false;
+};
 struct Add {};           ///< a, b -> a + b, in the dtype of a
 struct Bias {};          ///< x, bias -> x + bias on the trailing dims
 struct BiasGrad {};      ///< dy -> sum of dy over the dims the bias lacks

@@ -177,7 +177,8 @@ ValueId finish_gradient(Builder& b, Parameter& p, ValueId gradient, const LayerO
     sum.dtype = options.gradient.value_or(sum.dtype);
     p.sum = b.input(name, sum, Role::weight_gradient);
     if (on_host) b.place_on_host(p.sum);
-    gradient = options.kernels.fused_sums ? b.add_product(name, p.sum, gradient)
+    const Einsum how{options.kernels.keeps_empty_gradients && p.layer >= 0};
+    gradient = options.kernels.fused_sums ? b.add_product(name, p.sum, gradient, how)
                                           : b.add(name, p.sum, gradient);
     b.role(gradient, Role::weight_gradient);
     if (on_host) b.place_on_host(gradient);

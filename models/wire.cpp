@@ -246,7 +246,8 @@ std::int64_t kernel_bytes(const Program& p, const Step& step, AttentionKernel ke
 Scratch scratch_of(const Program& p, const Step& step) {
   if (const auto* const grad = std::get_if<AttendGrad>(&step.op))
     return {0, 0, kernel_bytes(p, step, grad->kernel)};
-  if (std::holds_alternative<Einsum>(step.op) && step.in.size() > 2)
+  const auto* const product = std::get_if<Einsum>(&step.op);
+  if (product != nullptr && step.in.size() > 2 && !product->keeps_empty)
     return {0, 0,
             local_elements(p.type(step.out[0]), p.mesh()) * bytes_of(p.type(step.in[0]).dtype)};
   if (!std::holds_alternative<Move>(step.op)) return {};

@@ -126,7 +126,10 @@ void read_megatron(PublishedSetup& s, const PublishedRow& row) {
     s.job.shape.b = row.global_batch / at_least_one(row.parallelism.dp);
   // TransformerEngine takes cuDNN's attention where it can: attention/dot_product_attention/utils.py.
   if (says(row.attention, "unfused")) s.job.profile.kernels.attention = AttentionKernel::unfused;
-  if (says(row.attention, "TE fused")) s.job.profile.kernels.attention = AttentionKernel::cudnn;
+  if (says(row.attention, "TE fused")) {
+    s.job.profile.kernels.attention = AttentionKernel::cudnn;
+    s.job.profile.kernels.keeps_empty_gradients = true;
+  }
   if (says(row.recompute, "attention core")) s.reading = "attention as flash attention has it; ";
   const PublishedParallelism& p = row.parallelism;
   SplitDegrees d;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <numeric>
+#include <set>
 
 namespace ithaca {
 namespace {
@@ -194,6 +195,22 @@ Beside beside_inputs(const Update& update, const MemoryPlan& plan, bool on_host)
   return most;
 }
 
+/// One empty gradient for every shape whose products keep one.
+std::int64_t kept_empties(const Program& p) {
+  std::set<std::vector<std::int64_t>> shapes;
+  std::int64_t bytes = 0;
+  for (const Step& step : p.steps()) {
+    const auto* const product = std::get_if<Einsum>(&step.op);
+    if (product == nullptr || !product->keeps_empty) continue;
+    const Type& y = p.type(step.out[0]);
+    std::vector<std::int64_t> shape;
+    for (const Dim& dim : y.dims) shape.push_back(local_size(dim, p.mesh()));
+    if (shapes.insert(shape).second)
+      bytes += whole_elements(y, p.mesh()) * bytes_of(p.type(step.in[0]).dtype);
+  }
+  return bytes;
+}
+
 /// Held with no micro-batch in flight.
 BytesByRole resident(const MicroBatch& micro, const States& states) {
   const Program& p = micro.program;
@@ -206,6 +223,7 @@ BytesByRole resident(const MicroBatch& micro, const States& states) {
     add(parameter.sum, MemoryRole::gradients, parameter.times);
   }
   at(held, MemoryRole::optimizer) = states.device;
+  at(held, MemoryRole::gradients) += kept_empties(p);
   return held;
 }
 
@@ -226,6 +244,7 @@ void add_update(StepMemory& m, const MicroBatch& micro, const Update& update,
     if (p.grad != no_value) add(p.grad, MemoryRole::gradients);
   }
   at(held, MemoryRole::optimizer) = states.device;
+  at(held, MemoryRole::gradients) += kept_empties(micro.program);
   const Beside device = beside_inputs(update, plan, false);
   at(held, MemoryRole::communication) += device.bytes;
   m.update_peak_bytes = sum(held);
@@ -239,6 +258,7 @@ StepMemory step_memory(const MicroBatch& micro, const Update& update) {
   const MemoryPlan plan = memory(micro.program);
   const std::vector<Gap> gaps = gaps_of(micro, plan);
   const States states = states_of(micro, update);
+  const std::int64_t empties = kept_empties(micro.program);
   StepMemory m;
   std::size_t peak_step = 0;
   for (std::size_t i = 0; i < plan.by_step.size(); ++i) {
@@ -246,6 +266,7 @@ StepMemory step_memory(const MicroBatch& micro, const Update& update) {
     const Held beside = left_out(gaps, step);
     BytesByRole now = plan.by_step[i] + beside.device;
     at(now, MemoryRole::optimizer) += states.device;
+    at(now, MemoryRole::gradients) += empties;
     if (sum(now) > m.peak_bytes) peak_step = i;
     m.micro_batch_peak_bytes = std::max(m.micro_batch_peak_bytes, sum(now));
     m.saved_bytes = std::max(m.saved_bytes, at(now, MemoryRole::saved));

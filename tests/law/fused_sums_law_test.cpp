@@ -3,20 +3,25 @@
 #include "models/wire.h"
 #include "sim/count.h"
 #include "sim/memory.h"
+#include "sim/step.h"
 
 #include <gtest/gtest.h>
 
 namespace ithaca {
 namespace {
 
-Program layer(bool fused, DType gradient) {
+LayerShape shape() {
   LayerShape n;
   n.b = 2, n.L = 64, n.d = 32, n.k = 2, n.g = 2, n.e = 8, n.i = 96;
+  return n;
+}
+
+Program layer(bool fused, DType gradient) {
   LayerOptions options;
   options.accumulate = true;
   options.gradient = gradient;
   options.kernels.fused_sums = fused;
-  return one_rank(n, options).program;
+  return one_rank(shape(), options).program;
 }
 
 std::int64_t additions(const Program& p) {
@@ -49,6 +54,20 @@ TEST(FusedSums, HandOnAnEmptyGradient) {
     EXPECT_EQ(scratch_of(p, s).bytes(),
               s.in.size() == 2 ? 0 : 2 * local_elements(p.type(s.out[0]), p.mesh()));
   }
+}
+
+/// q and o have the shapes of each other's transposes, k and v one; gate and up are packed, down is alone.
+TEST(FusedSums, KeepOneEmptyGradientOfEveryShape) {
+  const auto peak = [](bool keeps) {
+    StepShape step{{{shape(), {}, 4}}};
+    StepOptions options;
+    options.layer.accumulate = true;
+    options.layer.kernels.fused_sums = true;
+    options.layer.kernels.keeps_empty_gradients = keeps;
+    const MicroBatch micro = micro_batch(step, Mesh{}, options);
+    return step_memory(micro, {}).resident[static_cast<std::size_t>(MemoryRole::gradients)];
+  };
+  EXPECT_EQ(peak(true) - peak(false), 2 * (32 * 32 + 32 * 32 + 32 * 16 + 32 * 192 + 96 * 32));
 }
 
 TEST(FusedSums, OfAnotherDtypeNeedNoCast) {

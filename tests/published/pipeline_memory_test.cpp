@@ -46,12 +46,11 @@ TEST(PublishedPipelines, OfKwaiRanOrNotAsPredicted) {
     EXPECT_TRUE(d.right() || d.id == "kwai-65b-8k-mem-no-a0.2") << d.id;
 }
 
-// As PublishedMemory.AllocatedPeaksOfMegatronLmOnB200AreWithinSixPercent.
-TEST(PublishedPipelines, OfMegatronLmOnB200HaveTheirPeaksWithinSixPercent) {
+TEST(PublishedPipelines, OfMegatronLmOnB200HaveTheirPeaksWithinTwoPercent) {
   const MemoryAccuracy simumax = accuracy_of("simumax");
   EXPECT_GE(simumax.predictions.size(), 6U);
   for (const MemoryPrediction& p : simumax.predictions)
-    EXPECT_LE(std::abs(p.error()), 0.06) << p.id;
+    EXPECT_LE(std::abs(p.error()), 0.02) << p.id;
 }
 
 TEST(PublishedPipelines, AreReadUnlessTheRowDoesNotSayEnough) {

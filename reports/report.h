@@ -16,7 +16,7 @@ struct ReportRequest {
   std::vector<std::string> files;  ///< at most one plan.yaml, any number of run.json
   std::string directory;           ///< made when it is not there
   /// Most choices priced for the map of best strategies; the job's own number of GPUs always is.
-  std::size_t map_candidates = 16000;
+  std::size_t map_candidates = 18000;
   bool pictures = true;  ///< false: neither draws nor looks for an interpreter
 };
 

@@ -21,6 +21,7 @@ inline std::vector<NamedKernels> all_kernels() {
     set(all.emplace_back(name, Kernels{}).kernels);
   };
   add("norm_copies", [](Kernels& k) { k.norm_copies = true; });
+  add("norm_widens", [](Kernels& k) { k.norm_widens = true; });
   add("gate_apart", [](Kernels& k) { k.gate_apart = true; });
   add("packed_views", [](Kernels& k) { k.packed_views = true; });
   add("rotation_tables", [](Kernels& k) { k.rotation_tables = true; });
@@ -28,6 +29,7 @@ inline std::vector<NamedKernels> all_kernels() {
   add("copies of logits", [](Kernels& k) { k.logits = LogitsKernel::copies; });
   add("results_held", [](Kernels& k) { k.results_held = true; });
   add("fused_sums", [](Kernels& k) { k.fused_sums = true; });
+  add("empty gradients", [](Kernels& k) { k.fused_sums = k.keeps_empty_gradients = true; });
   add("flash2", [](Kernels& k) { k.attention = AttentionKernel::flash2; });
   add("flash3", [](Kernels& k) { k.attention = AttentionKernel::flash3; });
   for (const Profile& p : profiles()) all.push_back({std::string(p.name), p.kernels});

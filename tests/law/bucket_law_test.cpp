@@ -2,17 +2,14 @@
 #include "models/passes/bucket.h"
 #include "models/step.h"
 #include "models/update.h"
-#include "models/wire.h"
 #include "sim/count.h"
+#include "tests/messages.h"
 #include "tests/shapes.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <map>
-#include <set>
-#include <tuple>
 
 namespace ithaca {
 namespace {
@@ -45,40 +42,6 @@ std::vector<StepOptions> variants() {
   all[3].layer.recompute.norm = all[3].layer.recompute.act = true;
   all[3].layer.gradients_on_host = all[3].weights_on_host = true;
   return all;
-}
-
-using Stream = std::tuple<Phase, Wire, std::string, Role>;
-struct Sent {
-  std::int64_t bytes = 0, launches = 0;
-};
-
-std::map<Stream, Sent> sent_by(const Program& p) {
-  std::map<Stream, Sent> sent;
-  for (const Step& step : p.steps()) {
-    const Traffic t = traffic_of(p, step);
-    if (t.wire == Wire::none) continue;
-    Sent& s = sent[{step.phase, t.wire, name_of(p.mesh(), t.axes), p[step.in[0]].role}];
-    const std::int64_t n = step.times * step.tiles;
-    s.bytes += n * t.sent_bytes;
-    s.launches += n;
-  }
-  return sent;
-}
-
-std::int64_t launches(const Program& p) {
-  std::int64_t n = 0;
-  for (const auto& [stream, sent] : sent_by(p)) n += sent.launches;
-  return n;
-}
-
-/// Every value is made once, before it is read.
-void expect_order(const Program& p) {
-  std::set<ValueId> made(p.inputs().begin(), p.inputs().end());
-  for (const Step& step : p.steps()) {
-    for (const ValueId v : step.in) EXPECT_TRUE(made.contains(v)) << p[v].name;
-    for (const ValueId v : step.out) EXPECT_TRUE(made.insert(v).second) << p[v].name;
-  }
-  for (const ValueId v : p.outputs()) EXPECT_TRUE(made.contains(v)) << p[v].name;
 }
 
 void expect_same_work(const Program& alone, const Program& together) {

@@ -170,6 +170,8 @@ TEST(EagerLayer, OfEachKernelKeepsItsOwn) {
   };
   // a copy of twice the width and normalized rows in place of the stream
   EXPECT_EQ(more({.norm_copies = true}), 2 * (2 + 1 - 1) * part.unit);
+  // the copy in place of the stream
+  EXPECT_EQ(more({.norm_widens = true}), 2 * (2 - 1) * part.unit);
   EXPECT_EQ(more({.gate_apart = true}), part.mlp);
   EXPECT_EQ(more({.packed_views = true}), 2 * part.unit);
   EXPECT_EQ(more({.rotation_tables = true}), part.table);
